@@ -1,0 +1,50 @@
+#pragma once
+// Content-addressed bytes: <root>/sha256/ab/<hex>. Written to <root>/tmp, hashed while written, fsynced, renamed; never
+// modified. The CLI cache, the mirror and every node use this one. Format: share/doc/formats/blob-store.md.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "base/fs.h"
+#include "base/hash.h"
+
+namespace dae {
+
+// A blob being written. Destroyed without commit(): nothing remains.
+class BlobWriter {
+ public:
+  virtual ~BlobWriter() = default;
+  virtual void write(std::string_view bytes) = 0;
+  virtual void restart() = 0;  // forget what was written
+  virtual uint64_t size_bytes() const = 0;
+  // With `expected`, a different digest is Error verification and nothing is stored. Committing bytes that exist
+  // already is fine.
+  virtual Digest commit(const std::optional<Digest>& expected = {}) = 0;
+};
+
+class BlobStore {
+ public:
+  virtual ~BlobStore() = default;
+  virtual std::optional<uint64_t> size_bytes(const Digest& digest) const = 0;  // nullopt: not there
+  bool has(const Digest& digest) const { return size_bytes(digest).has_value(); }
+  virtual std::string read(const Digest& digest, uint64_t limit_bytes = 64ull << 20) const = 0;  // not_found
+  // A real file with these bytes, for sendfile, hard links and archives. Never write to it.
+  virtual Path path(const Digest& digest) const = 0;
+  virtual std::unique_ptr<BlobWriter> writer() = 0;
+  Digest put(std::string_view bytes);
+  // Takes the file in by rename or copy. Verifies `expected` when given.
+  virtual Digest adopt(const Path& file, const std::optional<Digest>& expected = {}) = 0;
+  virtual bool remove(const Digest& digest) = 0;
+  virtual void for_each(const std::function<void(const Digest&, uint64_t size_bytes)>& visit) const = 0;
+  // Re-hashes the stored bytes; false when they are not what the name says.
+  bool verify(const Digest& digest) const;
+};
+
+// On disk; any number of processes and threads at once.
+std::unique_ptr<BlobStore> open_blob_store(const Path& root);
+
+}  // namespace dae

@@ -1,0 +1,41 @@
+#pragma once
+// `dae mirror serve`: a package index that pulls through from an upstream, and an artifact registry, over one blob store.
+// Configuration: share/doc/formats/mirror-yaml.md. Paths it answers: contracts in ARCHITECTURE.md, "Mirror".
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/http_client.h"
+#include "base/http_server.h"
+#include "base/process.h"
+#include "base/value.h"
+
+namespace dae::mirror {
+
+struct IndexConfig {
+  std::string name;               // "pypi"
+  std::string upstream = "pip";   // "pip" or a simple root URL
+  std::string mode = "pull-through";
+};
+
+struct MirrorConfig {
+  Path storage;
+  std::vector<IndexConfig> indexes;  // default: one, "pypi", upstream pip
+  std::string address = "127.0.0.1";
+  uint16_t port = 8400;
+  uint64_t page_limit_bytes = 64ull << 20;
+  uint64_t file_limit_bytes = 4ull << 30;
+};
+MirrorConfig parse_mirror_config(const Document& document);  // mirror.yaml, strict
+MirrorConfig default_mirror_config(const Path& storage);
+
+// Listens when it returns. The object owns the server, its catalog (SQLite) and its blobs; destruction drains.
+class Mirror {
+ public:
+  virtual ~Mirror() = default;
+  virtual std::string url() const = 0;
+  virtual void drain(int64_t grace_ms) = 0;
+};
+std::unique_ptr<Mirror> start_mirror(const MirrorConfig& config, Transport& upstream, ProcessRunner& runner);
+
+}  // namespace dae::mirror

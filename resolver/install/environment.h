@@ -1,0 +1,52 @@
+#pragma once
+// Environments: make a venv equal to a list of wheels. The same code serves `dae install` and every node.
+// Wheels are unpacked once per machine into a read-only store and linked from there.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/blob_store.h"
+#include "base/events.h"
+#include "base/http_client.h"
+#include "base/process.h"
+#include "resolver/install/interpreter.h"
+#include "resolver/lock/lock.h"
+
+namespace dae::resolver {
+
+struct WheelToInstall {
+  std::string name, version;  // normalised name
+  std::string file_name;
+  Digest digest;              // of the wheel; its bytes must be in the blob store when apply() runs
+  std::string url;            // for direct_url.json only when direct
+};
+
+struct InstallPlan {
+  std::vector<WheelToInstall> add;
+  std::vector<std::pair<std::string, std::string>> remove;  // name, version
+  std::vector<std::string> keep;
+  bool make_environment = false;  // no venv yet, or of another interpreter
+  bool empty() const { return add.empty() && remove.empty() && !make_environment; }
+};
+
+// Reads <env>/dae-env.json only (what we installed, by digest); milliseconds. Never removes what we did not install.
+InstallPlan plan_install(const Path& env, const Interpreter& python, const std::vector<WheelToInstall>& wanted);
+
+struct StorePaths {
+  Path unpacked;  // <dir>/<digest>-<cache_tag>/
+};
+// Unpacks what is missing in the store, makes the venv (PEP 405, without running Python), links, writes scripts, RECORD,
+// INSTALLER. Killed at any point: the next plan+apply ends right. Holds a lock on the environment.
+void apply_install(const InstallPlan& plan, const Path& env, const Interpreter& python, BlobStore& blobs,
+                   const StorePaths& store, EventSink& events);
+
+// Fetches the selected files into the blob store, in parallel, digests checked; sdists are built into wheels (PEP 517,
+// isolated environment made by the interpreter's own venv+pip until the builder takes over) and replaced by them.
+std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected, const Interpreter& python,
+                                           Transport& transport, BlobStore& blobs, const Path& cache_dir,
+                                           ProcessRunner& runner, EventSink& events);
+
+// Environment variables with which a command runs inside the venv: PATH, VIRTUAL_ENV, no PYTHONHOME.
+std::map<std::string, std::string> environment_variables(const Path& env);
+
+}  // namespace dae::resolver

@@ -1,0 +1,62 @@
+#pragma once
+// Where packages come from: which index, and the client that reads it.
+// `upstream: pip` means the index pip itself would use: its configuration files and environment (PIP_INDEX_URL,
+// pip.conf), else the default that the interpreter's own pip carries. No registry host is written in this program.
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/events.h"
+#include "base/http_client.h"
+#include "base/process.h"
+#include "resolver/solver/solver.h"
+#include "resolver/standards/simple_page.h"
+
+namespace dae::resolver {
+
+struct PipIndex {
+  std::string index_url;                    // ends with '/'
+  std::vector<std::string> extra_index_urls;
+  Path ca_file;                             // pip's `cert`, or empty
+  std::string origin;                       // "pip's configuration", "pip's default"
+};
+// Asks pip once and remembers (cache_dir()/pip-index.json, keyed by pip's environment variables and the mtimes of its
+// configuration files). Throws Error not_found with a hint when there is no pip.
+PipIndex pip_index(ProcessRunner& runner);
+
+struct IndexOptions {
+  std::vector<std::string> urls;  // simple roots in order; the first that has the name wins
+  Path cache_dir;                 // pages and metadata; empty: nothing is kept
+  bool offline = false;
+};
+
+struct IndexStats {
+  int pages_from_cache = 0, pages_fetched = 0, metadata_from_cache = 0, metadata_fetched = 0;
+};
+
+// Thread-safe; fetches concurrently. Pages are cached as HTTP says (Cache-Control, ETag, Last-Modified), metadata for ever
+// by the file's digest. Metadata ladder: announced `.metadata` (hash checked), unannounced `.metadata`, tail of the zip by
+// range, the whole wheel; an sdist's PKG-INFO where PEP 643 allows. What an index cannot do is remembered.
+class IndexClient {
+ public:
+  virtual ~IndexClient() = default;
+  // nullopt: no index has the name.
+  virtual std::optional<ProjectPage> page(const std::string& package) = 0;
+  virtual std::string metadata_text(const IndexFile& file, const std::string& package) = 0;
+  virtual void prefetch_pages(const std::vector<std::string>& packages) = 0;
+  virtual void prefetch_metadata(const IndexFile& file, const std::string& package) = 0;
+  virtual IndexStats stats() const = 0;
+};
+std::unique_ptr<IndexClient> make_index_client(Transport& transport, IndexOptions options, EventSink& events);
+
+// The Provider of the solver over an index client, for one target. Files come in IndexFile form so that the lock can
+// list every file of a pinned version.
+class IndexProvider : public Provider {
+ public:
+  // Files of a pinned version that the lock lists: all wheels usable on `target` plus the sdist, best wheel first.
+  virtual std::vector<IndexFile> files(const std::string& package, const Version& version) = 0;
+};
+std::unique_ptr<IndexProvider> make_index_provider(IndexClient& client, const Target& target);
+
+}  // namespace dae::resolver

@@ -1,0 +1,24 @@
+#pragma once
+// One requirement ("Dependency specifiers", formerly PEP 508): name[extras] specifier ; marker, or name @ url.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "resolver/standards/marker.h"
+#include "resolver/standards/specifier.h"
+
+namespace dae::resolver {
+
+struct Requirement {
+  std::string name;                 // as written
+  std::string key;                  // normalised
+  std::vector<std::string> extras;  // normalised, sorted, unique
+  SpecifierSet specifiers;
+  std::string url;                  // direct reference, or ""
+  Marker marker;
+  // Throws Error bad_input: message with the column, subject = the text.
+  static Requirement parse(std::string_view text);
+  std::string text() const;
+};
+
+}  // namespace dae::resolver

@@ -1,0 +1,29 @@
+# Compiler settings shared by every room.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+
+find_program(DAE_CCACHE ccache)
+if(DAE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${DAE_CCACHE}")
+endif()
+find_program(DAE_MOLD mold)
+if(DAE_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_library(dae_flags INTERFACE)
+target_compile_options(dae_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+
+set(DAE_SANITIZE "" CACHE STRING "address;undefined | thread")
+if(DAE_SANITIZE)
+  list(JOIN DAE_SANITIZE "," dae_sanitizers)
+  add_compile_options(-fsanitize=${dae_sanitizers} -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=${dae_sanitizers})
+  if(NOT DAE_SANITIZE STREQUAL "thread")
+    add_compile_options(-fno-sanitize-recover=all)
+  endif()
+endif()

@@ -1,0 +1,11 @@
+# Third-party libraries, each as an imported target that a room names in LIBS.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+foreach(library libcurl libarchive libgit2 yaml-cpp sqlite3 simdjson openssl libzstd libdeflate)
+  pkg_check_modules(${library} REQUIRED IMPORTED_TARGET ${library})
+endforeach()
+find_path(DAE_TOML_INCLUDE toml++/toml.h REQUIRED)
+find_path(DAE_CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
