@@ -19,6 +19,8 @@ struct ProjectFile {
 };
 // Looks for pyproject.toml with [project], then pip-req.txt. Throws not_found with a hint.
 ProjectFile read_project(const Path& app_dir);
+// The same from text that is not on disk yet; `path` decides the format and names the origins.
+ProjectFile parse_project(const Path& path, const std::string& text);
 
 // New file text with these requirement lines added (or replaced, when the same package is there).
 // `text` is a requirement as it shall stand ("flask>=3.1").

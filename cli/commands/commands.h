@@ -1,0 +1,29 @@
+#pragma once
+// One function per command; the table in command_table.cc orders them. Each lives in the file of its name.
+#include "cli/command_line.h"
+
+namespace dae::cli {
+
+Command create_command();
+Command check_command();
+Command install_command();
+Command serve_command();
+Command run_command();
+Command test_command();
+Command build_command();
+Command publish_command();
+Command deploy_command();
+Command rollback_command();
+Command status_command();
+Command history_command();
+Command logs_command();
+Command mirror_serve_command();
+Command control_serve_command();
+Command agent_command();
+Command node_list_command();
+Command local_up_command();
+Command local_down_command();
+Command local_status_command();
+Command completion_command();
+
+}  // namespace dae::cli
