@@ -18,11 +18,14 @@ class Version {
   static std::optional<Version> try_parse(std::string_view text);
   static Version parse(std::string_view text);  // throws Error bad_input
 
-  std::string text() const;        // normalised: "1.0rc1.post2.dev3+local.1"
-  std::string base_text() const;   // epoch and release only
+  std::string text() const;       // normalised: "1.0rc1.post2.dev3+local.1"
+  std::string base_text() const;  // epoch and release only
   uint64_t epoch() const;
-  const std::vector<uint64_t>& release() const;
-  bool is_prerelease() const;   // pre or dev
+  std::vector<uint64_t> release() const;          // as written: 1.0 -> {1, 0}
+  size_t release_size() const;                    // without allocating
+  uint64_t release_at(size_t index) const;        // 0 beyond the end: versions are zero padded for comparison
+  bool same_release(const Version& other) const;  // epoch and zero padded release agree
+  bool is_prerelease() const;                     // pre or dev
   bool is_postrelease() const;
   bool is_dev() const;
   bool is_local() const;
@@ -36,11 +39,16 @@ class Version {
 
   std::strong_ordering operator<=>(const Version& other) const;
   bool operator==(const Version& other) const { return (*this <=> other) == 0; }
-  size_t hash() const;  // equal versions hash alike
+  std::strong_ordering compare_public(const Version& other) const;  // local labels of both left aside
+  size_t hash() const;                                              // equal versions hash alike
 
  private:
   struct Parts;
-  uint64_t key_ = 0;  // non-zero: small form
+  struct View;
+  View view() const;
+  static Version from_parts(Parts parts);
+  friend struct VersionScanner;
+  uint64_t key_ = 0;  // non-zero: small form; see version_parts.h
   std::shared_ptr<const Parts> parts_;
 };
 
