@@ -34,7 +34,8 @@ class ControlClient {
   ControlClient(Transport& transport, std::string url);
   Rollout submit(const std::string& app, const std::string& artifact_digest, const std::string& who,
                  const Value& overrides = {});
-  Rollout plan(const std::string& app, const std::string& artifact_digest);      // nothing is stored
+  Rollout plan(const std::string& app, const std::string& artifact_digest,
+               const Value& overrides = {});  // nothing is stored
   Rollout rollback(const std::string& app, const std::string& to_version, const std::string& who);
   Rollout abort(const std::string& app, const std::string& rollout_id);
   // Long-poll: returns when it changed after `after_updated_ms` or after wait_ms.

@@ -83,4 +83,7 @@ Value to_value(const AppConfig& config);
 AppConfig app_config_from_value(const Document& document);  // strict; unknown keys refused
 std::vector<StageConfig> default_stages();
 
+// A tag may not hold '+' (distribution-spec, "Pulling manifests"): the version's is written as '_'.
+std::string tag_of_version(const std::string& version);
+
 }  // namespace dae::mirror
