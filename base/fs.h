@@ -44,7 +44,13 @@ struct FileInfo {
 
 // lstat; nullopt when nothing is there.
 std::optional<FileInfo> file_info(const Path& path);
-bool exists(const Path& path);  // follows links
+
+// `exists`, `remove_all` and `copy_file` are function objects: as plain functions each call with a Path would be
+// ambiguous with its namesake in std::filesystem (argument-dependent lookup).
+struct Exists {
+  bool operator()(const Path& path) const;
+};
+inline constexpr Exists exists{};  // follows links
 
 // Refuses files over `limit_bytes` (Error bad_input): a file from outside never fills memory.
 std::string read_file(const Path& path, uint64_t limit_bytes = 256ull << 20);
@@ -60,7 +66,10 @@ void append_file(const Path& path, std::string_view bytes);
 
 void make_dirs(const Path& path, mode_t mode = 0755);
 // Removes a file, link or whole tree (read-only directories included, links never followed). No error when absent.
-void remove_all(const Path& path);
+struct RemoveAll {
+  void operator()(const Path& path) const;
+};
+inline constexpr RemoveAll remove_all{};
 bool remove_file(const Path& path);  // false when absent
 void rename_path(const Path& from, const Path& to);
 void fsync_dir(const Path& dir);
@@ -72,7 +81,11 @@ std::optional<std::string> read_link(const Path& link);  // nullopt when it is n
 
 // Hard link when the file system allows it, else a copy with the same mode. Fails when `to` exists.
 void link_or_copy(const Path& from, const Path& to);
-void copy_file(const Path& from, const Path& to, mode_t mode = 0644);
+// Replaces `to` atomically.
+struct CopyFile {
+  void operator()(const Path& from, const Path& to, mode_t mode = 0644) const;
+};
+inline constexpr CopyFile copy_file{};
 
 struct WalkEntry {
   Path path;             // full
@@ -117,8 +130,8 @@ class FileLock {
 // The environment, read in one place. nullopt when unset; an empty value counts as unset.
 std::optional<std::string> env_var(const char* name);
 Path home_dir();
-Path cache_dir();  // $DAE_CACHE_DIR, else $XDG_CACHE_HOME/dae, else ~/.cache/dae
-Path data_dir();   // $DAE_DATA_DIR, else $XDG_DATA_HOME/dae, else ~/.local/share/dae
-Path config_dir(); // $DAE_CONFIG_DIR, else $XDG_CONFIG_HOME/dae, else ~/.config/dae
+Path cache_dir();   // $DAE_CACHE_DIR, else $XDG_CACHE_HOME/dae, else ~/.cache/dae
+Path data_dir();    // $DAE_DATA_DIR, else $XDG_DATA_HOME/dae, else ~/.local/share/dae
+Path config_dir();  // $DAE_CONFIG_DIR, else $XDG_CONFIG_HOME/dae, else ~/.config/dae
 
 }  // namespace dae

@@ -1,0 +1,181 @@
+#include "base/blob_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+
+namespace dae {
+namespace {
+
+constexpr mode_t kBlobMode = 0444;
+
+[[noreturn]] void fail(std::string_view action, const Path& path) {
+  const int code = errno;
+  throw os_error("cannot " + std::string(action) + " `" + path.string() + "`", path.string(), code);
+}
+
+void require_equal(const Digest& found, const std::optional<Digest>& expected) {
+  if (!expected || *expected == found) return;
+  throw Error(ErrorKind::verification, "expected " + expected->oci() + ", got " + found.oci());
+}
+
+class DiskBlobStore;
+
+class DiskBlobWriter final : public BlobWriter {
+ public:
+  explicit DiskBlobWriter(DiskBlobStore& store);
+  ~DiskBlobWriter() override {
+    if (fd_.valid()) ::unlink(path_.c_str());
+  }
+  void write(std::string_view bytes) override;
+  void restart() override;
+  uint64_t size_bytes() const override { return size_bytes_; }
+  Digest commit(const std::optional<Digest>& expected) override;
+
+ private:
+  DiskBlobStore& store_;
+  Path path_;
+  Fd fd_;
+  Sha256 hash_;
+  uint64_t size_bytes_ = 0;
+};
+
+class DiskBlobStore final : public BlobStore {
+ public:
+  explicit DiskBlobStore(const Path& root) : root_(root) {
+    make_dirs(root_ / "sha256");
+    make_dirs(root_ / "tmp");
+  }
+
+  std::optional<uint64_t> size_bytes(const Digest& digest) const override {
+    if (digest.empty()) return std::nullopt;
+    const auto info = file_info(path(digest));
+    return info && info->is_file() ? std::optional(info->size_bytes) : std::nullopt;
+  }
+
+  std::string read(const Digest& digest, uint64_t limit_bytes) const override {
+    try {
+      return read_file(path(digest), limit_bytes);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::not_found) throw;
+      throw Error(ErrorKind::not_found, "blob is not in the store", digest.oci());
+    }
+  }
+
+  Path path(const Digest& digest) const override {
+    DAE_CHECK(!digest.empty());
+    return root_ / "sha256" / digest.hex().substr(0, 2) / digest.hex();
+  }
+
+  std::unique_ptr<BlobWriter> writer() override { return std::make_unique<DiskBlobWriter>(*this); }
+
+  Digest adopt(const Path& file, const std::optional<Digest>& expected) override {
+    const Digest digest = sha256_file(file);
+    require_equal(digest, expected);
+    if (has(digest)) {
+      remove_file(file);
+      return digest;
+    }
+    const Path staged = temporary();
+    if (::rename(file.c_str(), staged.c_str()) != 0) {
+      if (errno != EXDEV) fail("take in", file);
+      copy_file(file, staged, kBlobMode);
+      remove_file(file);
+    }
+    store_file(staged, digest);
+    return digest;
+  }
+
+  bool remove(const Digest& digest) override { return remove_file(path(digest)); }
+
+  void for_each(const std::function<void(const Digest&, uint64_t)>& visit) const override {
+    for (const std::string& shard : list_dir(root_ / "sha256")) {
+      for (const std::string& name : list_dir(root_ / "sha256" / shard)) {
+        if (!Digest::is_valid(name)) continue;
+        const Digest digest = Digest::parse(name);
+        if (const auto size = size_bytes(digest)) visit(digest, *size);
+      }
+    }
+  }
+
+  Path temporary() const { return root_ / "tmp" / random_hex(); }
+
+  // Flushes `staged` (in tmp/) and gives it its name. Order: bytes, then the name, then the directory.
+  void store_file(const Path& staged, const Digest& digest) {
+    set_mode(staged, kBlobMode);
+    const Fd fd(::open(staged.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.valid() || ::fsync(fd.get()) != 0) fail("flush", staged);
+    const Path final_path = path(digest);
+    const bool new_shard = ::mkdir(final_path.parent_path().c_str(), 0755) == 0;
+    rename_path(staged, final_path);
+    fsync_dir(final_path.parent_path());
+    if (new_shard) fsync_dir(root_ / "sha256");
+  }
+
+ private:
+  Path root_;
+};
+
+DiskBlobWriter::DiskBlobWriter(DiskBlobStore& store) : store_(store), path_(store.temporary()) {
+  fd_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd_.valid()) fail("create", path_);
+}
+
+void DiskBlobWriter::write(std::string_view bytes) {
+  DAE_CHECK(fd_.valid());
+  hash_.update(bytes);
+  size_bytes_ += bytes.size();
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::write(fd_.get(), bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) fail("write", path_);
+    bytes.remove_prefix(static_cast<size_t>(wrote));
+  }
+}
+
+void DiskBlobWriter::restart() {
+  DAE_CHECK(fd_.valid());
+  if (::ftruncate(fd_.get(), 0) != 0 || ::lseek(fd_.get(), 0, SEEK_SET) < 0) fail("truncate", path_);
+  hash_ = Sha256();
+  size_bytes_ = 0;
+}
+
+Digest DiskBlobWriter::commit(const std::optional<Digest>& expected) {
+  DAE_CHECK(fd_.valid());
+  const Digest digest = hash_.finish();
+  if ((expected && *expected != digest) || store_.has(digest)) {
+    ::unlink(path_.c_str());
+    fd_.reset();
+    require_equal(digest, expected);
+    return digest;
+  }
+  store_.store_file(path_, digest);
+  fd_.reset();
+  return digest;
+}
+
+}  // namespace
+
+Digest BlobStore::put(std::string_view bytes) {
+  const Digest digest = Digest::of(bytes);
+  if (has(digest)) return digest;
+  const auto blob = writer();
+  blob->write(bytes);
+  return blob->commit(digest);
+}
+
+bool BlobStore::verify(const Digest& digest) const {
+  return has(digest) && sha256_file(path(digest)) == digest;
+}
+
+std::unique_ptr<BlobStore> open_blob_store(const Path& root) {
+  return std::make_unique<DiskBlobStore>(root);
+}
+
+}  // namespace dae
