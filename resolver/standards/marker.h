@@ -18,7 +18,7 @@ struct MarkerEnvironment {
 
 class Marker {
  public:
-  Marker() = default;  // always true
+  Marker() = default;                          // always true
   static Marker parse(std::string_view text);  // throws Error bad_input with the column
   bool always() const { return !root_; }
   bool evaluate(const MarkerEnvironment& environment, const std::set<std::string>& extras = {},
@@ -29,6 +29,7 @@ class Marker {
   struct Node;
 
  private:
+  friend struct MarkerParser;
   std::shared_ptr<const Node> root_;
 };
 

@@ -15,8 +15,8 @@ std::string normalize_name(std::string_view name);  // runs of -_. become '-', l
 struct WheelName {
   std::string distribution;  // normalised
   Version version;
-  std::string build;                    // "" or "1abc"
-  std::vector<std::string> tags;        // expanded "py3-none-any", compressed sets multiplied out
+  std::string build;              // "" or "1abc"
+  std::vector<std::string> tags;  // expanded "py3-none-any", compressed sets multiplied out
 };
 std::optional<WheelName> parse_wheel_name(std::string_view file_name);
 

@@ -14,7 +14,7 @@ struct Requirement {
   std::string key;                  // normalised
   std::vector<std::string> extras;  // normalised, sorted, unique
   SpecifierSet specifiers;
-  std::string url;                  // direct reference, or ""
+  std::string url;  // direct reference, or ""
   Marker marker;
   // Throws Error bad_input: message with the column, subject = the text.
   static Requirement parse(std::string_view text);

@@ -1,6 +1,6 @@
 #pragma once
-// A project page of a package index: PEP 503 HTML and PEP 691 JSON in, both out (592 yank, 629 version, 658/714 metadata,
-// 700 size and upload-time, 792 status). Hostile input: relative URLs are resolved, file names are checked.
+// A project page of a package index: PEP 503 HTML and PEP 691 JSON in, both out (592 yank, 629 version, 658/714
+// metadata, 700 size and upload-time, 792 status). Hostile input: relative URLs are resolved, file names are checked.
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -11,23 +11,23 @@
 namespace dae::resolver {
 
 struct IndexFile {
-  std::string name;             // "flask-3.1.2-py3-none-any.whl"
-  std::string url;              // absolute, without fragment
-  std::string sha256;           // hex, or ""
+  std::string name;                           // "flask-3.1.2-py3-none-any.whl"
+  std::string url;                            // absolute, without fragment
+  std::string sha256;                         // hex, or ""
   std::map<std::string, std::string> hashes;  // all of them, algorithm -> hex
   std::string requires_python;
   bool yanked = false;
   std::string yanked_reason;
-  bool has_metadata = false;     // <url>.metadata is announced
-  std::string metadata_sha256;   // "" when announced without a hash
+  bool has_metadata = false;    // <url>.metadata is announced
+  std::string metadata_sha256;  // "" when announced without a hash
   std::optional<uint64_t> size_bytes;
-  std::string upload_time;       // RFC 3339, or ""
+  std::string upload_time;  // RFC 3339, or ""
 };
 
 struct ProjectPage {
   std::string name;  // normalised
   std::vector<IndexFile> files;
-  std::string status;         // PEP 792, "" = active
+  std::string status;  // PEP 792, "" = active
   std::string status_reason;
   std::string api_version = "1.0";
 };
@@ -43,7 +43,8 @@ inline constexpr const char* kSimpleAccept =
 ProjectPage parse_project_page(std::string_view body, std::string_view content_type, std::string_view page_url,
                                std::string_view project);
 // Names on a root page.
-std::vector<std::string> parse_project_list(std::string_view body, std::string_view content_type, std::string_view page_url);
+std::vector<std::string> parse_project_list(std::string_view body, std::string_view content_type,
+                                            std::string_view page_url);
 
 std::string render_project_json(const ProjectPage& page);  // urls as they stand in the files
 std::string render_project_html(const ProjectPage& page);

@@ -14,8 +14,8 @@ enum class SpecifierOp { equal, not_equal, less_equal, greater_equal, less, grea
 struct Specifier {
   SpecifierOp op = SpecifierOp::equal;
   Version version;
-  bool prefix = false;     // "==1.1.*"
-  std::string raw;         // the version's text as written; for === the whole comparison
+  bool prefix = false;  // "==1.1.*"
+  std::string raw;      // the version's text as written; for === the whole comparison
   std::string text() const;
   // Pre-releases are matched by order alone; whether they are wanted is the caller's policy.
   // `candidate_text` is for === (compares texts, case-insensitively); default: version.text().
@@ -24,12 +24,13 @@ struct Specifier {
 
 class SpecifierSet {
  public:
-  SpecifierSet() = default;  // everything
+  SpecifierSet() = default;                          // everything
   static SpecifierSet parse(std::string_view text);  // throws Error bad_input with the offending part
   static std::optional<SpecifierSet> try_parse(std::string_view text);
   bool contains(const Version& version, std::string_view candidate_text = "") const;
   bool empty() const { return parts_.empty(); }
-  bool mentions_prerelease() const;  // some part names a pre-release: then they are allowed (PEP 440 "Handling of pre-releases")
+  bool mentions_prerelease()
+      const;  // some part names a pre-release: then they are allowed (PEP 440 "Handling of pre-releases")
   const std::vector<Specifier>& parts() const { return parts_; }
   std::string text() const;  // sorted, ",": "<2,>=1.3"
   SpecifierSet operator&(const SpecifierSet& other) const;

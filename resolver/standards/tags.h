@@ -16,7 +16,7 @@ struct Target {
   std::string python_version;       // "3.11"
   std::string python_full_version;  // "3.11.7"; declared targets: "3.11.0"
   std::string implementation = "cpython";
-  std::string platform;             // "manylinux_2_36_x86_64", "musllinux_1_2_aarch64", "linux_x86_64"
+  std::string platform;  // "manylinux_2_36_x86_64", "musllinux_1_2_aarch64", "linux_x86_64"
   bool free_threaded = false;
 
   std::string label() const;  // "python 3.11 on manylinux_2_36_x86_64"

@@ -1,0 +1,121 @@
+#include "resolver/standards/requirement.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "resolver/standards/marker_node.h"
+#include "resolver/standards/names.h"
+
+namespace dae::resolver {
+namespace {
+
+constexpr size_t kMaxTextBytes = 64 * 1024;
+
+std::string parse_name(Scanner& scanner, const std::string& what) {
+  size_t end = scanner.at;
+  while (end < scanner.text.size() && is_name_char(scanner.text[end])) ++end;
+  const std::string_view name = scanner.text.substr(scanner.at, end - scanner.at);
+  if (name.empty()) scanner.fail("expected " + what);
+  if (!is_valid_name(name)) scanner.fail("`" + std::string(name.substr(0, 60)) + "` is not a valid name");
+  scanner.at = end;
+  return std::string(name);
+}
+
+std::vector<std::string> parse_extras(Scanner& scanner) {
+  std::vector<std::string> out;
+  scanner.skip_space();
+  if (!scanner.eat("[")) return out;
+  scanner.skip_space();
+  if (!scanner.eat("]")) {
+    do {
+      scanner.skip_space();
+      out.push_back(normalize_name(parse_name(scanner, "the name of an extra")));
+      scanner.skip_space();
+    } while (scanner.eat(","));
+    if (!scanner.eat("]")) scanner.fail("expected `,` or `]` after the name of an extra");
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+// Unlike a bare specifier set, a requirement may end with one comma but have no empty part before.
+SpecifierSet parse_specifiers(Scanner& scanner, std::string_view text) {
+  const std::string_view trimmed = trim(text);
+  if (trimmed.empty()) return {};
+  if (trimmed.front() == ',') scanner.fail("expected a version specifier before `,`");
+  std::vector<std::string> parts = split(trimmed, ',');
+  if (trim(parts.back()).empty()) parts.pop_back();
+  for (const std::string& part : parts) {
+    const std::string_view one = trim(part);
+    if (one.empty()) scanner.fail("expected a version specifier between two commas");
+    if (std::string_view("=!<>~").find(one.front()) == std::string_view::npos) {
+      scanner.fail("expected a version specifier, found `" + std::string(one.substr(0, 60)) + "`");
+    }
+    if (!SpecifierSet::try_parse(one)) {
+      scanner.at = static_cast<size_t>(text.data() - scanner.text.data()) + text.find(one);
+      scanner.fail("`" + std::string(one.substr(0, 60)) + "` is not a version specifier");
+    }
+  }
+  return SpecifierSet::parse(trimmed);
+}
+
+void parse_versions(Scanner& scanner, Requirement& out) {
+  const bool parenthesis = scanner.eat("(");
+  size_t end = scanner.text.find(parenthesis ? ')' : ';', scanner.at);
+  if (parenthesis && end == std::string_view::npos) scanner.fail("expected `)` after the version specifiers");
+  end = std::min(end, scanner.text.size());
+  out.specifiers = parse_specifiers(scanner, scanner.text.substr(scanner.at, end - scanner.at));
+  scanner.at = end + (parenthesis ? 1 : 0);
+  scanner.skip_space();
+}
+
+// Ends at white space: a ';' may be part of the URL, so the marker needs a blank before its ';'.
+void parse_reference(Scanner& scanner, Requirement& out) {
+  scanner.skip_space();
+  const size_t end = std::min(scanner.text.find_first_of(" \t", scanner.at), scanner.text.size());
+  out.url = scanner.text.substr(scanner.at, end - scanner.at);
+  if (out.url.empty()) scanner.fail("expected a URL after `@`");
+  const auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
+  if (std::any_of(out.url.begin(), out.url.end(), is_control)) scanner.fail("control character in the URL");
+  scanner.at = end;
+  scanner.skip_space();
+  if (!scanner.done() && scanner.peek() != ';') scanner.fail("expected ` ;` or the end after the URL");
+}
+
+}  // namespace
+
+Requirement Requirement::parse(std::string_view text) {
+  Scanner scanner{trim(text)};
+  if (scanner.text.size() > kMaxTextBytes) scanner.fail("the requirement is too long");
+  Requirement out;
+  out.name = parse_name(scanner, "the name of a package");
+  out.key = normalize_name(out.name);
+  out.extras = parse_extras(scanner);
+  scanner.skip_space();
+  if (scanner.eat("@")) {
+    parse_reference(scanner, out);
+  } else {
+    parse_versions(scanner, out);
+  }
+  if (scanner.eat(";")) {
+    out.marker = MarkerParser::parse(scanner);
+    scanner.skip_space();
+  }
+  if (!scanner.done()) scanner.fail("expected `;` or the end of the requirement");
+  return out;
+}
+
+std::string Requirement::text() const {
+  std::string out = name;
+  if (!extras.empty()) out += "[" + join(extras, ",") + "]";
+  if (!url.empty()) {
+    out += " @ " + url;
+  } else {
+    out += specifiers.text();
+  }
+  if (!marker.always()) out += (url.empty() ? "; " : " ; ") + marker.text();
+  return out;
+}
+
+}  // namespace dae::resolver
