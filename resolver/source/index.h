@@ -2,11 +2,13 @@
 // Where packages come from: which index, and the client that reads it.
 // `upstream: pip` means the index pip itself would use: its configuration files and environment (PIP_INDEX_URL,
 // pip.conf), else the default that the interpreter's own pip carries. No registry host is written in this program.
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/events.h"
 #include "base/http_client.h"
 #include "base/process.h"
@@ -16,10 +18,10 @@
 namespace dae::resolver {
 
 struct PipIndex {
-  std::string index_url;                    // ends with '/'
+  std::string index_url;  // ends with '/'
   std::vector<std::string> extra_index_urls;
-  Path ca_file;                             // pip's `cert`, or empty
-  std::string origin;                       // "pip's configuration", "pip's default"
+  Path ca_file;        // pip's `cert`, or empty
+  std::string origin;  // "pip's configuration", "pip's default"
 };
 // Asks pip once and remembers (cache_dir()/pip-index.json, keyed by pip's environment variables and the mtimes of its
 // configuration files). Throws Error not_found with a hint when there is no pip.
@@ -29,21 +31,27 @@ struct IndexOptions {
   std::vector<std::string> urls;  // simple roots in order; the first that has the name wins
   Path cache_dir;                 // pages and metadata; empty: nothing is kept
   bool offline = false;
+  const Clock* clock = nullptr;  // null: the machine's; must outlive the client
+  // METADATA of an sdist that does not state it statically, by building it (install/environment.h makes one). Without
+  // it such an sdist is Error failed. Called from several threads.
+  std::function<std::string(const IndexFile& file, const Path& sdist)> build_metadata;
 };
 
 struct IndexStats {
   int pages_from_cache = 0, pages_fetched = 0, metadata_from_cache = 0, metadata_fetched = 0;
 };
 
-// Thread-safe; fetches concurrently. Pages are cached as HTTP says (Cache-Control, ETag, Last-Modified), metadata for ever
-// by the file's digest. Metadata ladder: announced `.metadata` (hash checked), unannounced `.metadata`, tail of the zip by
-// range, the whole wheel; an sdist's PKG-INFO where PEP 643 allows. What an index cannot do is remembered.
+// Thread-safe; fetches concurrently. Pages are cached as HTTP says (Cache-Control, ETag, Last-Modified), metadata for
+// ever by the file's digest. Metadata ladder: announced `.metadata` (hash checked), unannounced `.metadata`, tail of
+// the zip by range, the whole wheel; an sdist's PKG-INFO where PEP 643 allows. What an index cannot do is remembered.
 class IndexClient {
  public:
   virtual ~IndexClient() = default;
   // nullopt: no index has the name.
   virtual std::optional<ProjectPage> page(const std::string& package) = 0;
   virtual std::string metadata_text(const IndexFile& file, const std::string& package) = 0;
+  // SHA-256 of the file's bytes in hex: what its index says, else found by downloading it (a lock needs one for each).
+  virtual std::string file_sha256(const IndexFile& file) { return file.sha256; }
   virtual void prefetch_pages(const std::vector<std::string>& packages) = 0;
   virtual void prefetch_metadata(const IndexFile& file, const std::string& package) = 0;
   virtual IndexStats stats() const = 0;
