@@ -30,8 +30,8 @@ builder::BuiltArtifact build_app(Context& context, const builder::AppFile& app) 
   if (!all_here) {
     Path ca_file;
     if (!context.globals.offline) ca_file = choose_index(context, "").ca_file;
-    wanted.wheels = resolver::fetch_selected(selected, python, context.transport_for_index(ca_file), *blobs, cache_dir(),
-                                             *context.runner, *context.events);
+    wanted.wheels = resolver::fetch_selected(selected, python, context.transport_for_index(ca_file), *blobs,
+                                             cache_dir(), *context.runner, *context.events);
   }
   builder::BuildPlan plan = builder::plan_build(app, project.version, wanted.wheels);
   plan.lock_path = lock_path(app);
@@ -48,22 +48,29 @@ mirror::PushResult publish_artifact(Context& context, const builder::BuiltArtifa
   auto blobs = open_blob_store(blobs_dir());
   mirror::RegistryClient registry(context.transport(), mirror);
   // A tag may not hold '+': OCI distribution-spec, "Pulling manifests".
-  return registry.push(built.repository, mirror::tag_of_version(built.version), built.manifest, *blobs, *context.events);
+  return registry.push(built.repository, mirror::tag_of_version(built.version), built.manifest, *blobs,
+                       *context.events);
 }
 
 std::string describe(const builder::BuiltArtifact& built, int64_t duration_ms) {
-  return fmt::format("{} {}   sha256:{}…   source {}, {} wheels {}   {}", built.repository.substr(built.repository.find('/') + 1),
-                     built.version, built.digest.short_hex(), format_bytes(built.source_bytes), built.wheels,
-                     format_bytes(built.wheel_bytes), format_duration(duration_ms));
+  return fmt::format("{} {}   sha256:{}…   source {}, {} wheels {}   {}",
+                     built.repository.substr(built.repository.find('/') + 1), built.version, built.digest.short_hex(),
+                     format_bytes(built.source_bytes), built.wheels, format_bytes(built.wheel_bytes),
+                     format_duration(duration_ms));
 }
 
 std::string describe(const mirror::PushResult& pushed) {
-  return fmt::format("published: {} of {} blobs sent ({})", pushed.blobs_sent, pushed.blobs_total, format_bytes(pushed.bytes_sent));
+  return fmt::format("published: {} of {} blobs sent ({})", pushed.blobs_sent, pushed.blobs_total,
+                     format_bytes(pushed.bytes_sent));
 }
 
 Value to_value(const builder::BuiltArtifact& built) {
-  return Value::object({{"repository", built.repository}, {"version", built.version}, {"digest", built.digest.oci()},
-                        {"dirty", built.dirty}, {"source_bytes", built.source_bytes}, {"wheel_bytes", built.wheel_bytes},
+  return Value::object({{"repository", built.repository},
+                        {"version", built.version},
+                        {"digest", built.digest.oci()},
+                        {"dirty", built.dirty},
+                        {"source_bytes", built.source_bytes},
+                        {"wheel_bytes", built.wheel_bytes},
                         {"wheels", built.wheels}});
 }
 

@@ -5,8 +5,12 @@
 
 namespace dae::cli {
 
-Path lock_path(const builder::AppFile& app) { return app.dir / "pylock.toml"; }
-Path environment_path(const builder::AppFile& app) { return app.dir / ".venv"; }
+Path lock_path(const builder::AppFile& app) {
+  return app.dir / "pylock.toml";
+}
+Path environment_path(const builder::AppFile& app) {
+  return app.dir / ".venv";
+}
 
 resolver::LockRequest lock_request(const builder::AppFile& app, const resolver::ProjectFile& project,
                                    const resolver::Interpreter& python, const std::vector<std::string>& index_urls) {
@@ -48,7 +52,8 @@ EnvironmentChange sync_environment(Context& context, const builder::AppFile& app
   Path env = environment_path(app);
   auto blobs = open_blob_store(blobs_dir());
   if (!wanted.complete) {
-    wanted.wheels = resolver::fetch_selected(selected, python, transport, *blobs, cache_dir(), *context.runner, *context.events);
+    wanted.wheels =
+        resolver::fetch_selected(selected, python, transport, *blobs, cache_dir(), *context.runner, *context.events);
     change.plan = resolver::plan_install(env, python, wanted.wheels);
   } else {
     change.plan = resolver::plan_install(env, python, wanted.wheels);
@@ -71,7 +76,8 @@ void require_environment(const builder::AppFile& app, const resolver::Interprete
   resolver::InstallPlan plan = resolver::plan_install(environment_path(app), python, wanted.wheels);
   // With sdists in the lock their wheels' digests are not known here: only what the lock names is compared.
   if (plan.make_environment || !plan.add.empty())
-    throw Error(ErrorKind::usage, "the environment is not what pylock.toml says", environment_path(app).string(), "run `dae install`");
+    throw Error(ErrorKind::usage, "the environment is not what pylock.toml says", environment_path(app).string(),
+                "run `dae install`");
 }
 
 resolver::Lock require_lock(Context&, const builder::AppFile& app, const resolver::ProjectFile& project,
@@ -83,7 +89,8 @@ resolver::Lock require_lock(Context&, const builder::AppFile& app, const resolve
   if (!lock.input_digest.empty() && lock.targets.size() == 1 && app.config.targets.empty())
     request.targets = lock.targets;  // locked on another machine: its target stands
   if (!lock.input_digest.empty() && resolver::lock_input_digest(request) != lock.input_digest)
-    throw Error(ErrorKind::usage, "`pylock.toml` does not answer `" + project.path.filename().string() + "` any more", path.string(), "run `dae install`");
+    throw Error(ErrorKind::usage, "`pylock.toml` does not answer `" + project.path.filename().string() + "` any more",
+                path.string(), "run `dae install`");
   return lock;
 }
 

@@ -87,8 +87,9 @@ void add_globals(CLI::App& app, GlobalOptions& globals) {
 void build_tree(Tree& tree, const std::vector<Command>& commands, GlobalOptions& globals) {
   tree.root.set_version_flag("--version,-V", std::string("dae ") + DAE_VERSION);
   tree.root.require_subcommand(0, 1);
-  tree.root.footer("Exit codes: 0 done, 1 failed, 2 usage or bad file, 3 rolled back, 4 waiting, 5 partly done,\n"
-                   "6 no solution, 7 verification failed, 130 interrupted.");
+  tree.root.footer(
+      "Exit codes: 0 done, 1 failed, 2 usage or bad file, 3 rolled back, 4 waiting, 5 partly done,\n"
+      "6 no solution, 7 verification failed, 130 interrupted.");
   add_globals(tree.root, globals);
   for (const Command& command : commands) {
     CLI::App* parent = &tree.root;

@@ -60,7 +60,9 @@ Transport& Context::transport_for_index(const Path& ca_file) {
   return *index_transport_;
 }
 
-void Context::print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void Context::print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
 
 void Context::say(std::string_view line) {
   if (globals.quiet) return;
@@ -70,7 +72,9 @@ void Context::say(std::string_view line) {
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
-void Context::print_json(const Value& value) { print(pretty_json(value) + "\n"); }
+void Context::print_json(const Value& value) {
+  print(pretty_json(value) + "\n");
+}
 
 Path self_executable() {
   if (auto target = read_link("/proc/self/exe")) return *target;
@@ -89,9 +93,9 @@ Path share_dir() {
 std::string mirror_url(const std::string& flag) {
   std::string url = find_mirror(flag);
   if (url.empty())
-    throw Error(ErrorKind::usage, "no mirror is configured", "",
-                "start one with `dae local up`, or set DAE_MIRROR or `mirror:` in " +
-                    (config_dir() / "config.yaml").string());
+    throw Error(
+        ErrorKind::usage, "no mirror is configured", "",
+        "start one with `dae local up`, or set DAE_MIRROR or `mirror:` in " + (config_dir() / "config.yaml").string());
   return url;
 }
 
@@ -132,8 +136,12 @@ IndexChoice choose_index(Context& context, const std::string& flag) {
   return choice;
 }
 
-Path blobs_dir() { return cache_dir() / "blobs"; }
-Path unpacked_dir() { return cache_dir() / "unpacked"; }
+Path blobs_dir() {
+  return cache_dir() / "blobs";
+}
+Path unpacked_dir() {
+  return cache_dir() / "unpacked";
+}
 
 std::string app_name_or_here(const std::string& argument) {
   if (!argument.empty()) return argument;

@@ -20,8 +20,8 @@ std::optional<LocalState> read_local_state(const Path& root) {
   state.mirror_url = document.root.get_string("mirror");
   state.control_url = document.root.get_string("control");
   for (const Value& node : document.root.at("nodes").as_array())
-    state.nodes.push_back({node.get_string("name"), node.get_string("group"),
-                           static_cast<uint16_t>(node.get_integer("gateway_port"))});
+    state.nodes.push_back(
+        {node.get_string("name"), node.get_string("group"), static_cast<uint16_t>(node.get_integer("gateway_port"))});
   for (const Value& process : document.root.at("processes").as_array()) {
     ProcessIdentity identity;
     identity.pid = static_cast<pid_t>(process.get_integer("pid"));
@@ -35,7 +35,8 @@ std::optional<LocalState> read_local_state(const Path& root) {
 void write_local_state(const LocalState& state) {
   Value nodes = Value::array(), processes = Value::array();
   for (const LocalNode& node : state.nodes)
-    nodes.push_back(Value::object({{"name", node.name}, {"group", node.group}, {"gateway_port", static_cast<int>(node.gateway_port)}}));
+    nodes.push_back(Value::object(
+        {{"name", node.name}, {"group", node.group}, {"gateway_port", static_cast<int>(node.gateway_port)}}));
   for (const LocalProcess& process : state.processes)
     processes.push_back(Value::object({{"name", process.name},
                                        {"pid", static_cast<int64_t>(process.identity.pid)},

@@ -1,6 +1,6 @@
 #pragma once
-// What `dae local up` started, in <root>/local.json: written before the first process starts and after each one, so that
-// `down` finds everything even when `up` was killed in the middle.
+// What `dae local up` started, in <root>/local.json: written before the first process starts and after each one, so
+// that `down` finds everything even when `up` was killed in the middle.
 #include <optional>
 #include <string>
 #include <vector>

@@ -30,7 +30,8 @@ uint16_t try_bind(uint16_t port) {
 }  // namespace
 
 void require_free_port(int64_t port, const std::string& hint) {
-  if (port < 1 || port > 65535) throw Error(ErrorKind::usage, "a port is a number from 1 to 65535", std::to_string(port));
+  if (port < 1 || port > 65535)
+    throw Error(ErrorKind::usage, "a port is a number from 1 to 65535", std::to_string(port));
   if (try_bind(static_cast<uint16_t>(port)) == 0)
     throw Error(ErrorKind::refused, "the port is in use", "127.0.0.1:" + std::to_string(port), hint);
 }

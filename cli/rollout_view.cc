@@ -15,10 +15,14 @@ using deployer::RolloutState;
 
 const char* mark(NodePhase phase) {
   switch (phase) {
-    case NodePhase::ready: return "✓";
-    case NodePhase::failed: return "✗";
-    case NodePhase::reverted: return "↩";
-    default: return "…";
+    case NodePhase::ready:
+      return "✓";
+    case NodePhase::failed:
+      return "✗";
+    case NodePhase::reverted:
+      return "↩";
+    default:
+      return "…";
   }
 }
 
@@ -26,12 +30,23 @@ std::string node_line(const Rollout& rollout, const RolloutNode& node) {
   const std::string& stage = rollout.stages[static_cast<size_t>(node.stage)].name;
   std::string line = fmt::format("{:<6}{} {}", stage, mark(node.phase), node.node);
   switch (node.phase) {
-    case NodePhase::waiting: break;
-    case NodePhase::deploying: line += "   deploying"; break;
-    case NodePhase::ready: line += "   live after " + format_duration(node.ready_ms - node.started_ms); break;
-    case NodePhase::failed: line += "   " + node.error; break;
-    case NodePhase::reverting: line += "   taking it back"; break;
-    case NodePhase::reverted: line += node.previous.empty() ? "   removed again" : "   taken back"; break;
+    case NodePhase::waiting:
+      break;
+    case NodePhase::deploying:
+      line += "   deploying";
+      break;
+    case NodePhase::ready:
+      line += "   live after " + format_duration(node.ready_ms - node.started_ms);
+      break;
+    case NodePhase::failed:
+      line += "   " + node.error;
+      break;
+    case NodePhase::reverting:
+      line += "   taking it back";
+      break;
+    case NodePhase::reverted:
+      line += node.previous.empty() ? "   removed again" : "   taken back";
+      break;
   }
   return line;
 }
@@ -40,13 +55,18 @@ std::string outcome_line(const Rollout& rollout) {
   std::string took = format_duration(std::max<int64_t>(0, rollout.finished_ms - rollout.created_ms));
   switch (rollout.state) {
     case RolloutState::done: {
-      std::string line = fmt::format("{} {} is live on {} nodes   {}", rollout.app, rollout.version, rollout.nodes.size(), took);
+      std::string line =
+          fmt::format("{} {} is live on {} nodes   {}", rollout.app, rollout.version, rollout.nodes.size(), took);
       return rollout.reason.empty() ? line : line + "   (" + rollout.reason + ")";
     }
-    case RolloutState::rolled_back: return fmt::format("taken back: {}   {}", rollout.reason, took);
-    case RolloutState::failed: return fmt::format("failed: {}", rollout.reason);
-    case RolloutState::superseded: return fmt::format("superseded: {}", rollout.reason);
-    default: return std::string(deployer::name_of(rollout.state)) + (rollout.reason.empty() ? "" : ": " + rollout.reason);
+    case RolloutState::rolled_back:
+      return fmt::format("taken back: {}   {}", rollout.reason, took);
+    case RolloutState::failed:
+      return fmt::format("failed: {}", rollout.reason);
+    case RolloutState::superseded:
+      return fmt::format("superseded: {}", rollout.reason);
+    default:
+      return std::string(deployer::name_of(rollout.state)) + (rollout.reason.empty() ? "" : ": " + rollout.reason);
   }
 }
 
@@ -88,11 +108,16 @@ class Progress {
 
 int outcome_code(const Rollout& rollout) {
   switch (rollout.state) {
-    case RolloutState::done: return 0;
-    case RolloutState::rolled_back: return exit_code(ErrorKind::rolled_back);
-    case RolloutState::failed: return exit_code(ErrorKind::failed);
-    case RolloutState::superseded: return exit_code(ErrorKind::partial);
-    default: return exit_code(ErrorKind::inconclusive);
+    case RolloutState::done:
+      return 0;
+    case RolloutState::rolled_back:
+      return exit_code(ErrorKind::rolled_back);
+    case RolloutState::failed:
+      return exit_code(ErrorKind::failed);
+    case RolloutState::superseded:
+      return exit_code(ErrorKind::partial);
+    default:
+      return exit_code(ErrorKind::inconclusive);
   }
 }
 
@@ -105,8 +130,9 @@ std::string render_plan(const Rollout& rollout) {
       batches.push_back(join(batch, " "));
       count += batch.size();
     }
-    out += fmt::format("  {:<6} {} node{}   {}   bake {}{}\n", stage.name, count, count == 1 ? " " : "s", join(batches, " | "),
-                       format_duration(stage.bake_ms), stage.confirm_manually ? ", then waits for a person" : "");
+    out += fmt::format("  {:<6} {} node{}   {}   bake {}{}\n", stage.name, count, count == 1 ? " " : "s",
+                       join(batches, " | "), format_duration(stage.bake_ms),
+                       stage.confirm_manually ? ", then waits for a person" : "");
   }
   return out;
 }

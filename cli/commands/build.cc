@@ -15,7 +15,8 @@ int run_build(const Options& options, Context& context) {
   builder::AppFile app = builder::find_app_file(std::filesystem::current_path());
   builder::BuiltArtifact built = build_app(context, app);
   context.say(describe(built, context.clock.monotonic_ms() - started_ms));
-  if (options.publish) context.say(describe(publish_artifact(context, built, mirror_url(options.mirror), options.dirty)));
+  if (options.publish)
+    context.say(describe(publish_artifact(context, built, mirror_url(options.mirror), options.dirty)));
   if (context.globals.json) context.print_json(to_value(built));
   return 0;
 }

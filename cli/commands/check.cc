@@ -16,9 +16,11 @@ int run(Context& context) {
     failed |= finding.error;
     context.say((finding.error ? "error: " : "warning: ") + finding.where + ": " + finding.message);
     if (!finding.hint.empty()) context.say("  hint: " + finding.hint);
-    list.push_back(Value::object({{"error", finding.error}, {"where", finding.where}, {"message", finding.message}, {"hint", finding.hint}}));
+    list.push_back(Value::object(
+        {{"error", finding.error}, {"where", finding.where}, {"message", finding.message}, {"hint", finding.hint}}));
   }
-  if (context.globals.json) context.print_json(Value::object({{"app", app.config.name}, {"findings", std::move(list)}}));
+  if (context.globals.json)
+    context.print_json(Value::object({{"app", app.config.name}, {"findings", std::move(list)}}));
   if (findings.empty()) context.say(app.config.name + ": app.yaml is fine");
   return failed ? exit_code(ErrorKind::bad_input) : 0;
 }

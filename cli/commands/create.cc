@@ -16,7 +16,8 @@ struct Options {
 int run(const Options& options, Context& context) {
   static const std::regex name_pattern("[a-z][a-z0-9-]{0,62}");
   if (!std::regex_match(options.name, name_pattern))
-    throw Error(ErrorKind::usage, "an app is named with a lower case letter, then letters, digits and dashes", options.name);
+    throw Error(ErrorKind::usage, "an app is named with a lower case letter, then letters, digits and dashes",
+                options.name);
   Path templates = share_dir() / "templates";
   Path source = templates / options.template_name;
   if (options.template_name.find('/') != std::string::npos || !exists(source / "app.yaml")) {
@@ -36,7 +37,8 @@ int run(const Options& options, Context& context) {
     if (entry.info.is_dir()) {
       make_dirs(staging.path() / relative);
     } else {
-      write_file_atomic(staging.path() / relative, replace_all(read_file(entry.path), "@NAME@", options.name), 0644, Durability::none);
+      write_file_atomic(staging.path() / relative, replace_all(read_file(entry.path), "@NAME@", options.name), 0644,
+                        Durability::none);
       made.push_back(relative);
     }
   }
@@ -45,7 +47,9 @@ int run(const Options& options, Context& context) {
   rename_path(staging.release(), target);
   context.say("created " + options.name + ": " + join(made, ", "));
   context.say("next: cd " + options.name + ", dae install, dae serve");
-  if (context.globals.json) context.print_json(Value::object({{"app", options.name}, {"path", target.string()}, {"files", Value::strings(made)}}));
+  if (context.globals.json)
+    context.print_json(
+        Value::object({{"app", options.name}, {"path", target.string()}, {"files", Value::strings(made)}}));
   return 0;
 }
 

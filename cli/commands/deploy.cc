@@ -14,7 +14,9 @@ struct Options {
   bool plan = false, detach = false, dirty = false;
 };
 
-std::string who_am_i() { return env_var("DAE_USER").value_or(env_var("USER").value_or("unknown")); }
+std::string who_am_i() {
+  return env_var("DAE_USER").value_or(env_var("USER").value_or("unknown"));
+}
 
 struct Target {
   std::string app, version, digest;
@@ -85,7 +87,8 @@ Command deploy_command() {
   return {"deploy", "roll a version out: pre, then prod in batches, taken back when it fails", "Deploy",
           [](CommandLine& line) -> Action {
             auto options = std::make_shared<Options>();
-            line.positional("VERSION", options->version, "a published version; default: build and publish the work tree", false);
+            line.positional("VERSION", options->version,
+                            "a published version; default: build and publish the work tree", false);
             line.flag("--plan,--dry-run", options->plan, "say who would get it in which order");
             line.flag("-d,--detach", options->detach, "return at once");
             line.flag("--dirty", options->dirty, "publish even with uncommitted changes");

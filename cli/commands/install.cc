@@ -37,12 +37,14 @@ void print_added(Context& context, const resolver::InstallPlan& plan, const reso
   std::vector<const resolver::WheelToInstall*> ordered;
   for (bool want_direct : {true, false})
     for (const auto& wheel : plan.add)
-      if ((std::find(direct.begin(), direct.end(), wheel.name) != direct.end()) == want_direct) ordered.push_back(&wheel);
+      if ((std::find(direct.begin(), direct.end(), wheel.name) != direct.end()) == want_direct)
+        ordered.push_back(&wheel);
   for (size_t i = 0; i < ordered.size() && i < limit; ++i)
     context.say(fmt::format("  + {:<24} {}", ordered[i]->name + " " + ordered[i]->version, origin[ordered[i]->name]));
   if (ordered.size() > limit) context.say(fmt::format("  … {} more", ordered.size() - limit));
   for (const auto& [name, version] : plan.remove) {
-    bool replaced = std::any_of(plan.add.begin(), plan.add.end(), [&](const auto& wheel) { return wheel.name == name; });
+    bool replaced =
+        std::any_of(plan.add.begin(), plan.add.end(), [&](const auto& wheel) { return wheel.name == name; });
     if (!replaced) context.say("  - " + name + " " + version);
   }
 }
@@ -94,8 +96,12 @@ int run(const Options& options, Context& context) {
     int64_t started_ms = context.clock.monotonic_ms();
     index = choose_index(context, options.index);
     request.index_urls = index.urls;
-    resolver::IndexOptions index_options{index.urls, cache_dir() / "index", context.globals.offline};
-    auto client = resolver::make_index_client(context.transport_for_index(index.ca_file), index_options, *context.events);
+    resolver::IndexOptions index_options;
+    index_options.urls = index.urls;
+    index_options.cache_dir = cache_dir() / "index";
+    index_options.offline = context.globals.offline;
+    auto client =
+        resolver::make_index_client(context.transport_for_index(index.ca_file), index_options, *context.events);
     auto result = resolver::make_lock(request, *client);
     if (auto* no = std::get_if<resolver::NoSolution>(&result)) {
       print_no_solution(context, *no, request.targets.front());
@@ -132,7 +138,8 @@ int run(const Options& options, Context& context) {
   EnvironmentChange change =
       sync_environment(context, app, outcome.lock, python, context.transport_for_index(index.ca_file));
   if (change.plan.empty() && !lock_changed) {
-    context.say(fmt::format("nothing to do: {} packages installed   {}", change.packages, format_duration(change.duration_ms)));
+    context.say(
+        fmt::format("nothing to do: {} packages installed   {}", change.packages, format_duration(change.duration_ms)));
   } else {
     if (!change.plan.empty())
       context.say(fmt::format("installed {} packages   {}  ({} from the store)", change.plan.add.size(),

@@ -35,8 +35,9 @@ int run_tests(const RunOptions& options, Context& context) {
   for (const std::string& step : app.ci_steps) steps.push_back(split_command(step));
   if (steps.empty()) {
     bool pytest = exists(environment_path(app) / "bin" / "pytest");
-    steps.push_back(pytest ? std::vector<std::string>{"python", "-m", "pytest", "-q"}
-                           : std::vector<std::string>{"python", "-m", "unittest", "discover", "-s", "tests", "-t", "."});
+    steps.push_back(pytest
+                        ? std::vector<std::string>{"python", "-m", "pytest", "-q"}
+                        : std::vector<std::string>{"python", "-m", "unittest", "discover", "-s", "tests", "-t", "."});
   }
   // Extra arguments go to the last step, which by custom is the test runner.
   steps.back().insert(steps.back().end(), options.argv.begin(), options.argv.end());

@@ -70,7 +70,8 @@ int run(const Options& options, Context& context) {
   StopSignal::install();
 
   context.say(fmt::format("{} on http://127.0.0.1:{}   web: {}, 1 worker{}", app.config.name, options.port,
-                          web.command.empty() ? web.wsgi : web.command, options.no_reload ? "" : ", reloads on change"));
+                          web.command.empty() ? web.wsgi : web.command,
+                          options.no_reload ? "" : ", reloads on change"));
   std::string state = tree_state(app.dir);
   ProcessIdentity process = start_app(context, app, options.port);
   bool running = true;

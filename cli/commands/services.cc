@@ -11,7 +11,8 @@ namespace dae::cli {
 namespace {
 
 struct Options {
-  std::string config, storage, upstream, state, address = "127.0.0.1", mirror, control, node, group, root, python, gateway_address = "127.0.0.1";
+  std::string config, storage, upstream, state, address = "127.0.0.1", mirror, control, node, group, root, python,
+                                                gateway_address = "127.0.0.1";
   std::string bake_settle;
   int64_t port = 0, gateway_port = 0;
   bool stop_apps = false;
@@ -30,8 +31,8 @@ void wait_for_stop() {
 int run_mirror(const Options& options, Context& context) {
   StopSignal::install();
   Path storage = options.storage.empty() ? data_dir() / "mirror" : Path(options.storage);
-  mirror::MirrorConfig config =
-      options.config.empty() ? mirror::default_mirror_config(storage) : mirror::parse_mirror_config(read_yaml_file(options.config));
+  mirror::MirrorConfig config = options.config.empty() ? mirror::default_mirror_config(storage)
+                                                       : mirror::parse_mirror_config(read_yaml_file(options.config));
   if (!options.storage.empty()) config.storage = storage;
   if (!options.upstream.empty())
     for (auto& index : config.indexes) index.upstream = options.upstream;
@@ -63,7 +64,8 @@ int run_control(const Options& options, Context& context) {
 int run_agent_command(const Options& options, Context& context) {
   StopSignal::install();
   if (options.node.empty()) throw Error(ErrorKind::usage, "an agent needs `--node NAME`");
-  if (options.gateway_port == 0) throw Error(ErrorKind::usage, "an agent needs `--gateway-port`, where apps are reached");
+  if (options.gateway_port == 0)
+    throw Error(ErrorKind::usage, "an agent needs `--gateway-port`, where apps are reached");
   deployer::AgentOptions agent;
   agent.node = options.node;
   agent.group = options.group;
@@ -74,9 +76,11 @@ int run_agent_command(const Options& options, Context& context) {
   agent.gateway_url = "http://" + options.gateway_address + ":" + std::to_string(options.gateway_port);
   make_dirs(agent.root);
   auto supervisor = deployer::make_process_supervisor(*context.runner, agent.root / "instances");
-  deployer::NginxOptions nginx{agent.root / "gateway", share_dir() / "nginx", options.gateway_address, checked_port(options.gateway_port)};
+  deployer::NginxOptions nginx{agent.root / "gateway", share_dir() / "nginx", options.gateway_address,
+                               checked_port(options.gateway_port)};
   auto gateway = deployer::make_nginx_gateway(*context.runner, nginx);
-  deployer::run_agent(agent, options.stop_apps, context.transport(), context.clock, *context.runner, *supervisor, *gateway);
+  deployer::run_agent(agent, options.stop_apps, context.transport(), context.clock, *context.runner, *supervisor,
+                      *gateway);
   return 0;
 }
 

@@ -46,7 +46,8 @@ Table app_table(const std::string& app, const std::vector<deployer::Node>& nodes
                         (instance.restarts > 0 ? fmt::format(" ({} restarts)", instance.restarts) : ""));
       instances = join(names, ", ");
     }
-    table.add({node.name, node.group, state.live.empty() ? "–" : version_of(state, state.live), phase, instances, node.gateway_url});
+    table.add({node.name, node.group, state.live.empty() ? "–" : version_of(state, state.live), phase, instances,
+               node.gateway_url});
   }
   return table;
 }
@@ -68,7 +69,8 @@ int run_status(const Options& options, Context& context) {
   for (const std::string& name : apps) {
     std::vector<deployer::Rollout> rollouts = control.rollouts(name);
     if (rollouts.empty()) {
-      if (!app.empty()) throw Error(ErrorKind::not_found, "nothing was ever deployed under this name", name, "dae deploy");
+      if (!app.empty())
+        throw Error(ErrorKind::not_found, "nothing was ever deployed under this name", name, "dae deploy");
       continue;
     }
     const deployer::Rollout& newest = rollouts.front();
@@ -76,10 +78,13 @@ int run_status(const Options& options, Context& context) {
       Value nodes_json = Value::array();
       for (const auto& [node, report] : observed)
         if (auto found = report.apps.find(name); found != report.apps.end())
-          nodes_json.push_back(Value::object({{"node", node}, {"live", found->second.live}, {"version", version_of(found->second, found->second.live)}}));
+          nodes_json.push_back(Value::object({{"node", node},
+                                              {"live", found->second.live},
+                                              {"version", version_of(found->second, found->second.live)}}));
       out.push_back(Value::object({{"app", name}, {"rollout", to_value(newest)}, {"nodes", std::move(nodes_json)}}));
     } else {
-      context.print(fmt::format("{}   {} {} → {}: {}{}\n", name, newest.id, newest.kind, newest.version, deployer::name_of(newest.state),
+      context.print(fmt::format("{}   {} {} → {}: {}{}\n", name, newest.id, newest.kind, newest.version,
+                                deployer::name_of(newest.state),
                                 newest.reason.empty() ? "" : " (" + newest.reason + ")"));
       context.print(app_table(name, nodes, observed).render());
     }
@@ -103,7 +108,8 @@ int run_history(const Options& options, Context& context) {
   for (const auto& rollout : rollouts) {
     std::string took = rollout.finished_ms ? format_duration(rollout.finished_ms - rollout.created_ms) : "";
     table.add({rollout.id, format_utc(rollout.created_ms), rollout.who, rollout.kind, rollout.version,
-               std::string(deployer::name_of(rollout.state)) + (rollout.reason.empty() ? "" : ": " + rollout.reason), took});
+               std::string(deployer::name_of(rollout.state)) + (rollout.reason.empty() ? "" : ": " + rollout.reason),
+               took});
   }
   context.print(table.render());
   return 0;
@@ -135,7 +141,8 @@ int run_nodes(const Options& options, Context& context) {
   }
   Table table({"NODE", "GROUP", "PYTHON", "PLATFORM", "SEEN", "GATEWAY"});
   for (const auto& node : nodes)
-    table.add({node.name, node.group, node.python, node.platform, ago(context.clock.wall_ms(), node.last_seen_ms), node.gateway_url});
+    table.add({node.name, node.group, node.python, node.platform, ago(context.clock.wall_ms(), node.last_seen_ms),
+               node.gateway_url});
   context.print(table.render());
   return 0;
 }
@@ -168,7 +175,8 @@ Command logs_command() {
   return make("logs", "the last lines of an app's instances", "Deploy", run_logs, true, false, true);
 }
 Command node_list_command() {
-  return make("node list", "nodes, their groups and when they were last seen", "Services", run_nodes, false, false, false);
+  return make("node list", "nodes, their groups and when they were last seen", "Services", run_nodes, false, false,
+              false);
 }
 
 }  // namespace dae::cli
