@@ -1,6 +1,6 @@
 #pragma once
-// `dae control serve`: groups, nodes, releases and rollouts over HTTP (/api/v1, share/doc/formats/control-api.md), and the
-// loop that steps rollouts. All state is in the store: kill it at any time, start it again, and rollouts go on.
+// `dae control serve`: groups, nodes, releases and rollouts over HTTP (/api/v1, share/doc/formats/control-api.md), and
+// the loop that steps rollouts. All state is in the store: kill it at any time, start it again, and rollouts go on.
 #include <memory>
 #include <string>
 
@@ -28,7 +28,8 @@ class Control {
 };
 std::unique_ptr<Control> start_control(const ControlOptions& options, Transport& transport, Clock& clock);
 
-// The client's side, used by the commands and the agent. Errors of the server (RFC 9457) come back as Error with its hint.
+// The client's side, used by the commands and the agent. Errors of the server (RFC 9457) come back as Error with its
+// hint.
 class ControlClient {
  public:
   ControlClient(Transport& transport, std::string url);
