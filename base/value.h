@@ -47,6 +47,7 @@ class Value {
   Value(Array value) : data_(std::move(value)) {}
   static Value array() { return Value(Array{}); }
   static Value object(std::initializer_list<Member> members = {});
+  static Value from_members(Object members);  // the keys must differ
   template <typename Strings>
   static Value strings(const Strings& items) {
     Array out;
@@ -87,7 +88,9 @@ class Value {
   std::vector<std::string> get_strings(std::string_view key) const;  // list of strings, else empty
 
   Position position;
-  bool operator==(const Value& other) const;  // positions do not count; key order does not count
+  Position key_position;  // of the key that names this value in its mapping
+  // Positions and key order do not count; 1 equals 1.0, because JSON cannot tell them apart.
+  bool operator==(const Value& other) const;
 
  private:
   std::variant<std::monostate, bool, int64_t, double, std::string, Array, Object> data_;
