@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 class Load:
     def __init__(self, urls, threads=4, expect=None, pause=0.0):
-        self.requests = 0
+        self.requests = 0  # exact once stopped
         self.failed = 0
+        self.live = 0
         self.errors = []
         self.bodies = {}
         self._expect = expect  # None, or a function of the body that says whether it is right
@@ -45,6 +46,7 @@ class Load:
         errors, bodies = [], {}
         while not self._stop.is_set():
             requests += 1
+            self.live += 1  # approximate while it runs: threads may lose a count to each other
             try:
                 if connection is None:
                     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
