@@ -1,10 +1,11 @@
 #pragma once
-// `dae mirror serve`: a package index that pulls through from an upstream, and an artifact registry, over one blob store.
-// Configuration: share/doc/formats/mirror-yaml.md. Paths it answers: contracts in ARCHITECTURE.md, "Mirror".
+// `dae mirror serve`: a package index that pulls through from an upstream, and an artifact registry, over one blob
+// store. Configuration: share/doc/formats/mirror-yaml.md. Paths it answers: contracts in ARCHITECTURE.md, "Mirror".
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/http_client.h"
 #include "base/http_server.h"
 #include "base/process.h"
@@ -13,8 +14,8 @@
 namespace dae::mirror {
 
 struct IndexConfig {
-  std::string name;               // "pypi"
-  std::string upstream = "pip";   // "pip" or a simple root URL
+  std::string name;              // "pypi"
+  std::string upstream = "pip";  // "pip" or a simple root URL
   std::string mode = "pull-through";
 };
 
@@ -37,5 +38,8 @@ class Mirror {
   virtual void drain(int64_t grace_ms) = 0;
 };
 std::unique_ptr<Mirror> start_mirror(const MirrorConfig& config, Transport& upstream, ProcessRunner& runner);
+// With another clock than the machine's: how long pages are fresh and uploads live is judged by it.
+std::unique_ptr<Mirror> start_mirror(const MirrorConfig& config, Transport& upstream, ProcessRunner& runner,
+                                     Clock& clock);
 
 }  // namespace dae::mirror

@@ -1,0 +1,47 @@
+#pragma once
+// Files of indexes by digest and name: from the blob store, else pulled through on the first request.
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/blob_store.h"
+#include "mirror/index/pull_through.h"
+
+namespace dae::mirror {
+
+using Indexes = std::map<std::string, std::unique_ptr<PullThroughIndex>, std::less<>>;
+
+// Thread-safe. Only what a kept page lists is served: whatever upstream removes is gone here with the page's next
+// refresh. All throw Error not_found, or network when upstream's answer is none or wrong.
+class FileStore {
+ public:
+  FileStore(const Indexes& indexes, PageStore& pages, BlobStore& blobs, Metrics& metrics)
+      : indexes_(indexes), pages_(pages), blobs_(blobs), metrics_(metrics) {}
+  // The digest of the blob that holds the answer; it is there.
+  Digest package(const Digest& digest, const std::string& name);
+  Digest metadata(const Digest& digest, const std::string& name);
+
+ private:
+  struct Listed {
+    FileRow row;
+    PullThroughIndex* index;
+  };
+  Listed find(const Digest& digest, const std::string& name);
+  void pull(const Listed& listed, const Digest& digest);
+  Digest pull_metadata(const Digest& digest, const std::string& name);
+  std::optional<Digest> announced_metadata(const Listed& listed);
+  std::optional<Digest> fetched_metadata(const Listed& listed, const std::string& name);
+  Digest extracted_metadata(const Listed& listed, const Digest& digest, const std::string& name);
+
+  const Indexes& indexes_;
+  PageStore& pages_;
+  BlobStore& blobs_;
+  Metrics& metrics_;
+  SingleFlight<bool> file_flights_;
+  SingleFlight<Digest> metadata_flights_;
+};
+
+// METADATA of the wheel, verbatim. Throws Error bad_input when the archive is none, or has not exactly one.
+std::string read_wheel_metadata(const Path& wheel, const std::string& name);
+
+}  // namespace dae::mirror

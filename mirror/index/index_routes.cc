@@ -1,0 +1,183 @@
+#include "mirror/index/index_routes.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "mirror/index/negotiate.h"
+#include "resolver/standards/names.h"
+
+namespace dae::mirror {
+namespace {
+
+constexpr const char* kHtmlOnly = "v1+html";
+constexpr const char* kPageCaching = "public, max-age=600";
+constexpr const char* kStaleCaching = "public, max-age=30";
+constexpr const char* kAbsentCaching = "public, max-age=60";
+constexpr const char* kFileCaching = "public, max-age=31536000, immutable";
+
+// /<index>/simple/[v1+html/][<name>[/]]
+struct PageRequest {
+  bool html_only = false;
+  std::string name;  // empty: the list
+  bool slash = true;
+  bool valid = true;
+};
+
+PageRequest parse_page_path(const std::string& path, const std::string& index) {
+  PageRequest page;
+  std::string_view rest = path;
+  rest.remove_prefix(std::min(rest.size(), index.size() + std::string_view("//simple").size()));
+  page.slash = !rest.empty() && rest.back() == '/';
+  rest = rest.substr(std::min<size_t>(rest.size(), 1));
+  if (page.slash && !rest.empty()) rest.remove_suffix(1);
+  const std::string_view html_only = kHtmlOnly;
+  if (rest.substr(0, html_only.size()) == html_only &&
+      (rest.size() == html_only.size() || rest[html_only.size()] == '/')) {
+    page.html_only = true;
+    rest.remove_prefix(std::min(rest.size(), html_only.size() + 1));
+  }
+  page.name = rest;
+  page.valid = rest.find('/') == std::string_view::npos;
+  return page;
+}
+
+std::string query_of(const ServerRequest& request) {
+  const size_t at = request.target.find('?');
+  return at == std::string::npos ? "" : request.target.substr(at);
+}
+
+// Relative, so that a mirror behind another path prefix stays there. The name is a valid one: no way out of here.
+ServerResponse redirect(const ServerRequest& request, std::string location) {
+  ServerResponse response;
+  response.status = 301;
+  response.headers.set("Location", location + query_of(request));
+  response.headers.set("Cache-Control", kPageCaching);
+  return response;
+}
+
+ServerResponse absent(const std::string& name) {
+  ServerResponse response = ServerResponse::text(404, "no project `" + name + "` here\n");
+  response.headers.set("Cache-Control", kAbsentCaching);
+  response.headers.set("Vary", "Accept");
+  return response;
+}
+
+ServerResponse page_response(PageFormat format, const RenderedPage& page, const char* caching) {
+  ServerResponse response;
+  response.body = page.body;
+  response.etag = page.etag;
+  response.headers.set("Content-Type", page_content_type(format));
+  response.headers.set("Cache-Control", caching);
+  response.headers.set("Vary", "Accept");
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  return response;
+}
+
+// What upstream announces, what was learned, and for wheels what can always be had: metadata taken out of the wheel.
+void announce_from_here(resolver::ProjectPage& page, const std::string& to_root) {
+  bool all_sizes = true;
+  for (resolver::IndexFile& file : page.files) {
+    file.url = to_root + "packages/" + file.sha256.substr(0, 2) + "/" + file.sha256 + "/" + percent_encode(file.name);
+    if (!file.metadata_sha256.empty() || resolver::parse_wheel_name(file.name)) file.has_metadata = true;
+    all_sizes = all_sizes && file.size_bytes.has_value();
+  }
+  // From 1.1 on (PEP 700) every file must have a size.
+  page.api_version = all_sizes ? "1.4" : "1.0";
+}
+
+std::optional<PageFormat> choose_format(const ServerRequest& request, bool html_only) {
+  if (html_only) return PageFormat::text_html;
+  const std::string wanted = request.query_value("format");
+  return negotiate_page(wanted.empty() ? request.headers.get("Accept") : std::string_view(wanted));
+}
+
+ServerResponse not_acceptable() {
+  ServerResponse response = ServerResponse::text(
+      406, std::string("this index has: ") + resolver::kSimpleJson + ", " + resolver::kSimpleHtml + ", text/html\n");
+  response.headers.set("Vary", "Accept");
+  return response;
+}
+
+ServerResponse list_page(IndexService& service, const std::string& index, PageFormat format) {
+  const std::vector<std::string> names = service.pages.names(index);
+  RenderedPage page;
+  page.body = format == PageFormat::json ? resolver::render_list_json(names) : resolver::render_list_html(names);
+  page.etag = Digest::of(page.body).short_hex(32);
+  // It grows with every project that somebody asks for.
+  return page_response(format, page, "no-cache");
+}
+
+ServerResponse project_page(IndexService& service, PullThroughIndex& index, const std::string& name, bool html_only,
+                            PageFormat format) {
+  const std::optional<KeptPage> kept = index.page(name);
+  if (!kept) return absent(name);
+  const bool json = format == PageFormat::json;
+  const std::string to_root = html_only ? "../../../../" : "../../../";
+  const std::string key = std::to_string(kept->row.id) + (json ? "/json" : "/html") + to_root;
+  const auto rendered = service.rendered.get(key, kept->row.revision, [&] {
+    resolver::ProjectPage page = service.pages.load(kept->row, name);
+    announce_from_here(page, to_root);
+    return json ? resolver::render_project_json(page) : resolver::render_project_html(page);
+  });
+  ServerResponse response = page_response(format, *rendered, kept->stale ? kStaleCaching : kPageCaching);
+  // Equal bytes under two types are two representations.
+  if (format == PageFormat::v1_html) response.etag += "-v1";
+  return response;
+}
+
+ServerResponse simple(IndexService& service, PullThroughIndex& index, const ServerRequest& request) {
+  const PageRequest wanted = parse_page_path(request.path, index.name());
+  if (!wanted.valid || (!wanted.name.empty() && !resolver::is_valid_name(wanted.name))) {
+    return ServerResponse::not_found(request.path);
+  }
+  const std::string normal = resolver::normalize_name(wanted.name);
+  if (wanted.name.empty()) {
+    if (!wanted.slash) return redirect(request, wanted.html_only ? std::string(kHtmlOnly) + "/" : "simple/");
+  } else if (!wanted.slash) {
+    return redirect(request, normal + "/");
+  } else if (normal != wanted.name) {
+    return redirect(request, "../" + normal + "/");
+  }
+  const auto format = choose_format(request, wanted.html_only);
+  if (!format) return not_acceptable();
+  if (wanted.name.empty()) return list_page(service, index.name(), *format);
+  return project_page(service, index, normal, wanted.html_only, *format);
+}
+
+ServerResponse package(IndexService& service, const ServerRequest& request) {
+  const std::string &prefix = request.captures.at(0), &hex = request.captures.at(1), &file = request.captures.at(2);
+  const bool known_form = Digest::is_valid(hex) && hex.size() == 64 && Digest::parse(hex).hex() == hex &&
+                          hex.substr(0, 2) == prefix && resolver::is_safe_file_name(file);
+  if (!known_form) return ServerResponse::not_found(request.path);
+  const std::string_view suffix = ".metadata";
+  const bool metadata = file.size() > suffix.size() && file.ends_with(suffix);
+  const Digest digest = Digest::parse(hex);
+  const Digest held = metadata ? service.files.metadata(digest, file.substr(0, file.size() - suffix.size()))
+                               : service.files.package(digest, file);
+  ServerResponse response;
+  response.file = service.blobs.path(held);
+  response.etag = held.hex();
+  response.headers.set("Content-Type", metadata ? "text/plain; charset=utf-8" : "application/octet-stream");
+  // Metadata that was never announced with a hash may still be replaced by what upstream announces later.
+  response.headers.set("Cache-Control", metadata ? kPageCaching : kFileCaching);
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  return response;
+}
+
+}  // namespace
+
+void add_index_routes(std::vector<Route>& routes, IndexService& service) {
+  routes.push_back({.method = "GET",
+                    .pattern = "/packages/{}/{}/{}",
+                    .handle = [&service](const ServerRequest& request) { return package(service, request); }});
+  for (const auto& [name, index] : service.indexes) {
+    const auto handle = [&service, &index = *index](const ServerRequest& request) {
+      return simple(service, index, request);
+    };
+    for (const char* pattern : {"/simple", "/simple/", "/simple/{*}"}) {
+      routes.push_back({.method = "GET", .pattern = "/" + name + pattern, .handle = handle});
+    }
+  }
+}
+
+}  // namespace dae::mirror

@@ -1,0 +1,22 @@
+#pragma once
+// The package index over HTTP: pages by content negotiation, files and their metadata by digest.
+#include <vector>
+
+#include "base/http_server.h"
+#include "mirror/index/file_store.h"
+#include "mirror/index/render_cache.h"
+
+namespace dae::mirror {
+
+// What the handlers use; outlives the server.
+struct IndexService {
+  const Indexes& indexes;
+  PageStore& pages;
+  FileStore& files;
+  BlobStore& blobs;
+  RenderCache& rendered;
+};
+
+void add_index_routes(std::vector<Route>& routes, IndexService& service);
+
+}  // namespace dae::mirror

@@ -1,0 +1,135 @@
+#include "mirror/mirror.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "mirror/catalog.h"
+#include "mirror/home_page.h"
+#include "mirror/index/index_routes.h"
+#include "mirror/registry/registry_routes.h"
+
+namespace dae::mirror {
+namespace {
+
+// A request that waits for an upstream holds a worker; forty slow ones must not stop the registry.
+constexpr int kWorkers = 64;
+constexpr size_t kRenderCacheBytes = 64u << 20;
+
+class RunningMirror final : public Mirror {
+ public:
+  RunningMirror(const MirrorConfig& config, Transport& transport, ProcessRunner& runner, Clock& clock)
+      : config_(config),
+        clock_(clock),
+        lock_(take_storage(config.storage)),
+        blobs_(open_blob_store(config.storage / "blobs")),
+        catalog_(config.storage / "catalog.db"),
+        pages_(catalog_),
+        indexes_(make_indexes(transport, runner)),
+        files_(indexes_, pages_, *blobs_, metrics_),
+        registry_(catalog_, clock),
+        uploads_(catalog_, *blobs_, clock, config.storage / "uploads", config.file_limit_bytes),
+        server_(start()) {
+    log_info("mirror listens", {{"url", server_->url()}, {"storage", config_.storage.string()}});
+  }
+
+  std::string url() const override { return server_->url(); }
+  void drain(int64_t grace_ms) override { server_->drain(grace_ms); }
+
+ private:
+  // Two mirrors in one storage would each believe the upload sessions to be theirs.
+  static FileLock take_storage(const Path& storage) {
+    make_dirs(storage);
+    auto lock = FileLock::try_acquire(storage / "mirror.lock");
+    if (!lock) {
+      throw Error(ErrorKind::refused, "another mirror uses this storage", storage.string(),
+                  "stop it, or give this one a `storage` of its own");
+    }
+    return std::move(*lock);
+  }
+
+  Indexes make_indexes(Transport& transport, ProcessRunner& runner) {
+    Indexes indexes;
+    for (const IndexConfig& index : config_.indexes) {
+      auto upstream = std::make_unique<Upstream>(index, config_, transport, runner, metrics_);
+      indexes[index.name] = std::make_unique<PullThroughIndex>(index, std::move(upstream), pages_, clock_, metrics_);
+    }
+    return indexes;
+  }
+
+  std::unique_ptr<HttpServer> start() {
+    std::vector<Route> routes;
+    add_probe_routes(routes);
+    add_registry_routes(routes, registry_service_);
+    add_index_routes(routes, index_service_);
+    ServerOptions options;
+    options.address = config_.address;
+    options.port = config_.port;
+    options.workers = kWorkers;
+    options.server_name = "dae-mirror";
+    // On the storage's own file system, so that a whole blob is taken over by rename.
+    options.spool_dir = config_.storage / "spool";
+    remove_all(options.spool_dir);
+    make_dirs(options.spool_dir);
+    options.on_access = [this](const ServerRequest& request, int status, uint64_t bytes, int64_t) {
+      metrics_.count_request(request, status, bytes);
+    };
+    return start_http_server(std::move(options), std::move(routes));
+  }
+
+  void add_probe_routes(std::vector<Route>& routes) {
+    routes.push_back({.method = "GET", .pattern = "/healthz", .handle = [this](const ServerRequest&) {
+                        catalog_.read([](Database& db) { db.prepare("SELECT 1").step(); });
+                        return ServerResponse::text(200, "ok\n");
+                      }});
+    routes.push_back({.method = "GET", .pattern = "/metrics", .handle = [this](const ServerRequest&) {
+                        return ServerResponse::text(200, metrics_.render(*blobs_, clock_),
+                                                    "text/plain; version=0.0.4; charset=utf-8");
+                      }});
+    routes.push_back({.method = "GET", .pattern = "/", .handle = [this](const ServerRequest&) {
+                        ServerResponse page = ServerResponse::text(200, render_home_page(config_, pages_, registry_),
+                                                                   "text/html; charset=utf-8");
+                        page.headers.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
+                        return page;
+                      }});
+  }
+
+  MirrorConfig config_;
+  Clock& clock_;
+  Metrics metrics_;
+  FileLock lock_;
+  std::unique_ptr<BlobStore> blobs_;
+  Catalog catalog_;
+  PageStore pages_;
+  Indexes indexes_;
+  FileStore files_;
+  RenderCache rendered_{kRenderCacheBytes};
+  RegistryStore registry_;
+  Uploads uploads_;
+  IndexService index_service_{indexes_, pages_, files_, *blobs_, rendered_};
+  RegistryService registry_service_{registry_, uploads_, *blobs_, config_.file_limit_bytes};
+  std::unique_ptr<HttpServer> server_;  // last: handlers use all of the above
+};
+
+class MirrorOnSystemClock final : public Mirror {
+ public:
+  MirrorOnSystemClock(const MirrorConfig& config, Transport& transport, ProcessRunner& runner)
+      : mirror_(config, transport, runner, clock_) {}
+  std::string url() const override { return mirror_.url(); }
+  void drain(int64_t grace_ms) override { mirror_.drain(grace_ms); }
+
+ private:
+  SystemClock clock_;
+  RunningMirror mirror_;
+};
+
+}  // namespace
+
+std::unique_ptr<Mirror> start_mirror(const MirrorConfig& config, Transport& upstream, ProcessRunner& runner) {
+  return std::make_unique<MirrorOnSystemClock>(config, upstream, runner);
+}
+
+std::unique_ptr<Mirror> start_mirror(const MirrorConfig& config, Transport& upstream, ProcessRunner& runner,
+                                     Clock& clock) {
+  return std::make_unique<RunningMirror>(config, upstream, runner, clock);
+}
+
+}  // namespace dae::mirror

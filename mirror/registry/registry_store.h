@@ -1,0 +1,60 @@
+#pragma once
+// Repositories as rows of the catalog: which blobs and manifests each has, where its tags point, who refers to whom.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/value.h"
+#include "mirror/catalog.h"
+#include "mirror/registry/manifest_check.h"
+
+namespace dae::mirror {
+
+struct ManifestRow {
+  Digest digest;
+  std::string media_type;
+  uint64_t size_bytes = 0;
+};
+
+struct RepositoryCount {
+  std::string repository;
+  int64_t manifests = 0, tags = 0;
+};
+
+// Thread-safe. A repository sees only what was pushed to it or mounted into it.
+class RegistryStore {
+ public:
+  RegistryStore(Catalog& catalog, const Clock& clock) : catalog_(catalog), clock_(clock) {}
+
+  bool has_repository(const std::string& repository);
+  bool has_blob(const std::string& repository, const Digest& digest);
+  bool is_blob_anywhere(const Digest& digest);  // in any repository or index
+  void link_blob(const std::string& repository, const Digest& digest);
+  bool unlink_blob(const std::string& repository, const Digest& digest);
+
+  // Tags of an immutable repository never move, not even after they were deleted: OciRefusal 409 DENIED, and then
+  // nothing is stored at all.
+  void put_manifest(const std::string& repository, const ManifestRow& row, const ManifestFacts& facts,
+                    const std::vector<std::string>& tags);
+  bool has_manifest(const std::string& repository, const Digest& digest);
+  std::optional<ManifestRow> manifest(const std::string& repository, const Digest& digest);
+  std::optional<ManifestRow> tagged(const std::string& repository, const std::string& tag);
+  bool delete_manifest(const std::string& repository, const Digest& digest);  // and the tags that point at it
+  bool delete_tag(const std::string& repository, const std::string& tag);
+  // Bytewise order, those after `last`, at most `limit`.
+  std::vector<std::string> tags(const std::string& repository, const std::string& last, int64_t limit);
+  // Descriptors in order of digest. `artifact_type` empty: all.
+  Value referrers(const std::string& repository, const std::string& subject, const std::string& artifact_type);
+  std::vector<RepositoryCount> counts();
+
+ private:
+  void point_tag(Database& db, const std::string& repository, const std::string& tag, const Digest& digest);
+  Catalog& catalog_;
+  const Clock& clock_;
+};
+
+// `apps/…`: one version never points at two digests.
+bool is_immutable_repository(const std::string& repository);
+
+}  // namespace dae::mirror

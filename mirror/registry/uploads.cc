@@ -1,0 +1,242 @@
+#include "mirror/registry/uploads.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "mirror/registry/protocol.h"
+
+namespace dae::mirror {
+namespace {
+
+constexpr int64_t kSessionLifeMs = 24 * 3'600'000;
+constexpr int64_t kExpireEveryMs = 600'000;
+constexpr int64_t kMostSessions = 1000;
+
+std::string new_session_id() {
+  std::string hex = random_hex(16);
+  hex[12] = '4';  // RFC 9562: version 4, variant 10
+  hex[16] = "89ab"[static_cast<unsigned>(hex[16]) % 4];
+  for (size_t at : {20u, 16u, 12u, 8u}) hex.insert(at, "-");
+  return hex;
+}
+
+void append_pieces(BlobWriter& writer, const Path& file) {
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid()) throw os_error("cannot open chunk", file.string(), errno);
+  std::vector<char> buffer(1 << 18);
+  while (true) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw os_error("cannot read chunk", file.string(), errno);
+    if (got == 0) return;
+    writer.write({buffer.data(), static_cast<size_t>(got)});
+  }
+}
+
+OciRefusal unknown_upload() {
+  return OciRefusal(404, "BLOB_UPLOAD_UNKNOWN", "no such upload; it may have expired");
+}
+
+template <typename Commit>
+void commit_as(const Commit& commit) {
+  try {
+    commit();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::verification) throw;
+    throw OciRefusal(400, "DIGEST_INVALID", "the bytes received do not have this digest");
+  }
+}
+
+}  // namespace
+
+// Marks a session as being written while it lives.
+class Uploads::Busy {
+ public:
+  Busy(Uploads& uploads, const std::string& id) : uploads_(uploads), id_(id) {
+    std::lock_guard lock(uploads_.mutex_);
+    if (!uploads_.busy_.insert(id).second) {
+      throw OciRefusal(409, "BLOB_UPLOAD_INVALID", "another request is writing this upload");
+    }
+  }
+  ~Busy() {
+    std::lock_guard lock(uploads_.mutex_);
+    uploads_.busy_.erase(id_);
+  }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+ private:
+  Uploads& uploads_;
+  std::string id_;
+};
+
+std::string upload_location(const std::string& repository, const std::string& id) {
+  return "/v2/" + repository + "/blobs/uploads/" + id;
+}
+
+std::string upload_range(uint64_t size_bytes) {
+  return "0-" + std::to_string(size_bytes == 0 ? 0 : size_bytes - 1);
+}
+
+void store_blob(BlobStore& blobs, const Chunk& chunk, const Digest& digest) {
+  commit_as([&] {
+    if (chunk.size_bytes > 0) {
+      blobs.adopt(chunk.file, digest);
+    } else {
+      blobs.writer()->commit(digest);
+    }
+  });
+}
+
+Uploads::Uploads(Catalog& catalog, BlobStore& blobs, const Clock& clock, Path dir, uint64_t blob_limit_bytes)
+    : catalog_(catalog), blobs_(blobs), clock_(clock), dir_(std::move(dir)), blob_limit_bytes_(blob_limit_bytes) {
+  make_dirs(dir_);
+  expire();
+  std::set<std::string> known;
+  catalog_.read([&](Database& db) {
+    Statement rows = db.prepare("SELECT id FROM uploads");
+    while (rows.step()) known.insert(rows.text(0));
+  });
+  // Directories that a crash left between the row's end and theirs.
+  for (const std::string& name : list_dir(dir_)) {
+    if (known.count(name) == 0) remove_all(dir_ / name);
+  }
+}
+
+std::string Uploads::start(const std::string& repository) {
+  expire();
+  const std::string id = new_session_id();
+  make_dirs(dir_ / id);
+  catalog_.write([&](Database& db) {
+    Statement open = db.prepare("SELECT count(*) FROM uploads");
+    open.step();
+    if (open.integer(0) >= kMostSessions) {
+      throw OciRefusal(429, "TOOMANYREQUESTS", "too many uploads are open", {{"Retry-After", "60"}});
+    }
+    Statement insert =
+        db.prepare("INSERT INTO uploads(id, repository, size_bytes, chunks, updated_ms) VALUES(?,?,0,0,?)");
+    insert.bind(1, id).bind(2, repository).bind(3, clock_.wall_ms()).run();
+  });
+  return id;
+}
+
+Uploads::Session Uploads::find(const std::string& repository, const std::string& id) {
+  return catalog_.read([&](Database& db) {
+    Statement row = db.prepare("SELECT size_bytes, chunks FROM uploads WHERE id = ? AND repository = ?");
+    row.bind(1, id).bind(2, repository);
+    if (!row.step()) throw unknown_upload();
+    return Session{static_cast<uint64_t>(row.integer(0)), row.integer(1)};
+  });
+}
+
+uint64_t Uploads::status(const std::string& repository, const std::string& id) {
+  return find(repository, id).size_bytes;
+}
+
+void Uploads::check_order(const std::string& repository, const std::string& id, const Session& session,
+                          const Chunk& chunk) {
+  if (chunk.size_bytes > blob_limit_bytes_ - std::min(blob_limit_bytes_, session.size_bytes)) {
+    throw OciRefusal(413, "SIZE_INVALID", "the blob is larger than `limits.file` of this mirror");
+  }
+  if (chunk.content_range.empty()) return;
+  std::string_view range = chunk.content_range;
+  if (range.rfind("bytes ", 0) == 0) range = range.substr(6, range.find('/') - 6);  // RFC 9110's spelling of it
+  const size_t dash = range.find('-');
+  const auto first = dash == std::string_view::npos ? std::nullopt : parse_int(range.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? std::nullopt : parse_int(range.substr(dash + 1));
+  if (!first || !last || *first < 0 || *last < *first) {
+    throw OciRefusal(400, "BLOB_UPLOAD_INVALID", "`Content-Range` is not `<first>-<last>`");
+  }
+  const Headers where = {{"Location", upload_location(repository, id)}, {"Range", upload_range(session.size_bytes)}};
+  if (static_cast<uint64_t>(*first) != session.size_bytes) {
+    throw OciRefusal(416, "BLOB_UPLOAD_INVALID", "this chunk is out of order", where);
+  }
+  if (static_cast<uint64_t>(*last - *first) + 1 != chunk.size_bytes) {
+    throw OciRefusal(400, "SIZE_INVALID", "`Content-Range` does not have the length of the body", where);
+  }
+}
+
+// The chunk first, then the row: after a crash between the two the client's next chunk takes the same number.
+void Uploads::add(const std::string& id, Session& session, const Chunk& chunk) {
+  if (chunk.size_bytes == 0) return;
+  rename_path(chunk.file, dir_ / id / std::to_string(session.chunks));
+  session.size_bytes += chunk.size_bytes;
+  session.chunks += 1;
+  catalog_.write([&](Database& db) {
+    Statement update = db.prepare("UPDATE uploads SET size_bytes = ?, chunks = ?, updated_ms = ? WHERE id = ?");
+    update.bind(1, static_cast<int64_t>(session.size_bytes)).bind(2, session.chunks);
+    update.bind(3, clock_.wall_ms()).bind(4, id).run();
+  });
+}
+
+uint64_t Uploads::append(const std::string& repository, const std::string& id, const Chunk& chunk) {
+  const Busy busy(*this, id);
+  Session session = find(repository, id);
+  check_order(repository, id, session, chunk);
+  add(id, session, chunk);
+  return session.size_bytes;
+}
+
+void Uploads::finish(const std::string& repository, const std::string& id, const Chunk& chunk, const Digest& digest) {
+  const Busy busy(*this, id);
+  Session session = find(repository, id);
+  check_order(repository, id, session, chunk);
+  try {
+    if (session.chunks == 0) {
+      store_blob(blobs_, chunk, digest);
+    } else if (session.chunks == 1 && chunk.size_bytes == 0) {
+      store_blob(blobs_, {dir_ / id / "0", session.size_bytes, ""}, digest);
+    } else {
+      auto writer = blobs_.writer();
+      for (int64_t i = 0; i < session.chunks; ++i) append_pieces(*writer, dir_ / id / std::to_string(i));
+      if (chunk.size_bytes > 0) append_pieces(*writer, chunk.file);
+      commit_as([&] { writer->commit(digest); });
+    }
+  } catch (const OciRefusal&) {
+    forget(id);
+    throw;
+  }
+  forget(id);
+}
+
+void Uploads::cancel(const std::string& repository, const std::string& id) {
+  const Busy busy(*this, id);
+  find(repository, id);
+  forget(id);
+}
+
+void Uploads::forget(const std::string& id) {
+  catalog_.write([&](Database& db) { db.prepare("DELETE FROM uploads WHERE id = ?").bind(1, id).run(); });
+  remove_all(dir_ / id);
+}
+
+void Uploads::expire() {
+  const int64_t now_ms = clock_.wall_ms();
+  std::vector<std::string> old;
+  {
+    std::lock_guard lock(mutex_);
+    if (expired_at_ms_ != 0 && now_ms - expired_at_ms_ < kExpireEveryMs) return;
+    expired_at_ms_ = now_ms;
+  }
+  catalog_.read([&](Database& db) {
+    Statement rows = db.prepare("SELECT id FROM uploads WHERE updated_ms < ? ORDER BY id");
+    rows.bind(1, now_ms - kSessionLifeMs);
+    while (rows.step()) old.push_back(rows.text(0));
+  });
+  for (const std::string& id : old) {
+    try {
+      const Busy busy(*this, id);
+      forget(id);
+    } catch (const OciRefusal&) {
+      continue;  // somebody is writing it after all
+    }
+  }
+  if (!old.empty()) log_info("unfinished uploads expired", {{"count", std::to_string(old.size())}});
+}
+
+}  // namespace dae::mirror

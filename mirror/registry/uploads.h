@@ -1,0 +1,64 @@
+#pragma once
+// Upload sessions of the registry: chunks on disk until the blob is whole. They survive a restart and expire.
+//   <storage>/uploads/<id>/<n>   the n-th chunk, from 0
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/blob_store.h"
+#include "base/clock.h"
+#include "mirror/catalog.h"
+
+namespace dae::mirror {
+
+struct Chunk {
+  Path file;  // taken over by rename; may be absent when `size_bytes` is 0
+  uint64_t size_bytes = 0;
+  std::string content_range;  // "0-99", or "" = follows what is there
+};
+
+// Thread-safe. Throws OciRefusal: 404 for an unknown session, 416 for a chunk out of order, 409 when the session is
+// being written by another request, 413 over the limit, 429 when too many are open.
+class Uploads {
+ public:
+  Uploads(Catalog& catalog, BlobStore& blobs, const Clock& clock, Path dir, uint64_t blob_limit_bytes);
+  std::string start(const std::string& repository);
+  // Bytes received.
+  uint64_t status(const std::string& repository, const std::string& id);
+  uint64_t append(const std::string& repository, const std::string& id, const Chunk& chunk);
+  // The last chunk (may be empty) and the end of the session. A digest that does not fit is OciRefusal 400
+  // DIGEST_INVALID, and the session is over too: its bytes are wrong.
+  void finish(const std::string& repository, const std::string& id, const Chunk& chunk, const Digest& digest);
+  void cancel(const std::string& repository, const std::string& id);
+  void expire();
+
+ private:
+  struct Session {
+    uint64_t size_bytes = 0;
+    int64_t chunks = 0;
+  };
+  class Busy;
+  Session find(const std::string& repository, const std::string& id);
+  void check_order(const std::string& repository, const std::string& id, const Session& session, const Chunk& chunk);
+  void add(const std::string& id, Session& session, const Chunk& chunk);
+  void forget(const std::string& id);
+
+  Catalog& catalog_;
+  BlobStore& blobs_;
+  const Clock& clock_;
+  Path dir_;
+  uint64_t blob_limit_bytes_;
+  std::mutex mutex_;
+  std::set<std::string> busy_;
+  int64_t expired_at_ms_ = 0;
+};
+
+std::string upload_location(const std::string& repository, const std::string& id);
+// The form clients expect: "0-<last byte>".
+std::string upload_range(uint64_t size_bytes);
+
+// A chunk that is one whole blob: without a session.
+void store_blob(BlobStore& blobs, const Chunk& chunk, const Digest& digest);
+
+}  // namespace dae::mirror
