@@ -31,7 +31,8 @@ struct Dependencies {
 class Provider {
  public:
   virtual ~Provider() = default;
-  // All candidates, newest first; empty with `note` when there is none ("not in the index", "no wheel for …", "quarantined").
+  // All candidates, newest first; empty with `note` when there is none ("not in the index", "no wheel for …",
+  // "quarantined").
   struct Versions {
     std::vector<Candidate> candidates;
     std::string note;
@@ -54,8 +55,8 @@ enum class PrereleaseMode { if_necessary, allow, disallow };
 
 struct SolveRequest {
   std::vector<RootRequirement> roots;
-  std::vector<RootRequirement> constraints;     // limit versions, pull nothing in
-  std::map<std::string, Version> preferences;   // earlier pins, by normalised name; kept when possible
+  std::vector<RootRequirement> constraints;    // limit versions, pull nothing in
+  std::map<std::string, Version> preferences;  // earlier pins, by normalised name; kept when possible
   PrereleaseMode prereleases = PrereleaseMode::if_necessary;
   Target target;
   int64_t max_steps = 2'000'000;  // then Error failed naming the pair that clashed most
@@ -64,10 +65,10 @@ struct SolveRequest {
 struct Pin {
   std::string name;  // normalised
   Version version;
-  std::string url;                            // direct reference, or ""
-  std::vector<std::string> extras;            // of this package, in use
-  std::vector<std::string> dependencies;      // normalised names, sorted
-  std::vector<std::string> required_by;       // origins and package names, sorted
+  std::string url;                        // direct reference, or ""
+  std::vector<std::string> extras;        // of this package, in use
+  std::vector<std::string> dependencies;  // normalised names, sorted
+  std::vector<std::string> required_by;   // origins and package names, sorted
 };
 
 struct Resolution {
@@ -81,7 +82,7 @@ struct ConflictLine {
   std::string text;
 };
 struct NoSolution {
-  std::vector<ConflictLine> lines;   // the root requirements and facts that contradict each other, few as possible
+  std::vector<ConflictLine> lines;  // the root requirements and facts that contradict each other, few as possible
   std::vector<std::string> involved_roots;  // normalised names of the root requirements in it
 };
 

@@ -1,0 +1,102 @@
+#pragma once
+// The logic of PubGrub without any packaging in it: packages are numbers, versions are ordinals, and what is known is a
+// list of incompatibilities, sets of terms that must never all hold. Unit propagation, conflict resolution by resolving
+// causes, and backjumping. No I/O, no policy: who is decided next and with which version is the caller's business.
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "resolver/solver/version_set.h"
+
+namespace dae::resolver {
+
+using PackageId = uint32_t;
+using IncompatibilityId = uint32_t;
+
+struct Term {
+  PackageId package = 0;
+  VersionSet set;
+};
+
+struct Incompatibility {
+  static constexpr uint32_t kDerived = UINT32_MAX;
+  std::vector<Term> terms;   // sorted by package, no term that always holds
+  uint32_t fact = kDerived;  // the caller's number of the outside truth it states, or derived from:
+  IncompatibilityId left = 0, right = 0;
+  const Term* term(PackageId package) const;
+};
+
+class Engine {
+ public:
+  PackageId add_package(uint32_t candidates);
+  size_t package_count() const { return packages_.size(); }
+  uint32_t bits(PackageId p) const { return packages_[p].full.bits(); }  // candidates + 1
+  uint32_t absent(PackageId p) const { return bits(p) - 1; }
+
+  // Facts never go away. Terms of one package are intersected; a term that always holds is dropped.
+  IncompatibilityId add(std::vector<Term> terms, uint32_t fact);
+  // Widens the term of `p` in a fact that holds for one more version.
+  void widen(IncompatibilityId id, PackageId p, uint32_t ordinal);
+  const Incompatibility& incompatibility(IncompatibilityId id) const { return incompatibilities_[id]; }
+
+  // Draws all conclusions. nullopt: consistent so far. Else the incompatibility without terms: there is no solution.
+  std::optional<IncompatibilityId> propagate();
+  void decide(PackageId p, uint32_t ordinal);
+
+  const VersionSet& allowed(PackageId p) const;
+  bool required(PackageId p) const { return !allowed(p).test(absent(p)); }
+  std::optional<uint32_t> decision(PackageId p) const { return packages_[p].decision; }
+  // A known incompatibility that would hold at once if `p` were decided so.
+  std::optional<IncompatibilityId> clash(PackageId p, uint32_t ordinal) const;
+  // The decided package of the level at which `p` left `set`.
+  std::optional<PackageId> blame(PackageId p, const VersionSet& set) const;
+  void undo_decision(PackageId p);  // and everything after it
+  void touch(PackageId p);          // look again at what mentions it
+
+  // (later, earlier) decisions whose clash made us jump back, since the last call.
+  std::vector<std::pair<PackageId, PackageId>> take_clashes() { return std::exchange(clashes_, {}); }
+  int64_t conflicts() const { return conflicts_; }
+
+ private:
+  struct Assignment {
+    PackageId package;
+    uint32_t level;
+    bool is_decision;
+    IncompatibilityId cause;
+    VersionSet allowed;  // all that is known of the package up to here
+  };
+  struct Package {
+    VersionSet full;
+    std::vector<uint32_t> history;  // indices into trail_, ascending
+    std::vector<IncompatibilityId> mentioned_in;
+    std::optional<uint32_t> decision;
+    bool queued = false;
+  };
+  enum class Relation { satisfied, almost, contradicted, open };
+
+  Relation relation(IncompatibilityId id, PackageId* open_package) const;
+  IncompatibilityId store(Incompatibility incompatibility, bool in_use);
+  void assign(PackageId p, VersionSet allowed, IncompatibilityId cause, bool is_decision);
+  void derive(PackageId p, IncompatibilityId cause);
+  bool scan(PackageId p);  // false when it ended in a contradiction
+  uint32_t satisfier(const Term& term) const;
+  uint32_t earlier_level(const Incompatibility& conflict, uint32_t satisfier) const;
+  bool resolve_conflict(IncompatibilityId id);
+  std::vector<Term> resolve(const Incompatibility& a, const Incompatibility& b, PackageId pivot) const;
+  void backtrack(uint32_t level);
+  void mark_contradicted(IncompatibilityId id);
+
+  std::vector<Package> packages_;
+  std::vector<Incompatibility> incompatibilities_;
+  std::vector<Assignment> trail_;
+  std::vector<PackageId> decided_;  // by level - 1
+  std::vector<uint8_t> contradicted_;
+  std::vector<std::pair<IncompatibilityId, uint32_t>> contradicted_trail_;  // with the level it became so
+  std::vector<PackageId> queue_;
+  std::optional<IncompatibilityId> contradiction_;
+  std::vector<std::pair<PackageId, PackageId>> clashes_;
+  int64_t conflicts_ = 0;
+};
+
+}  // namespace dae::resolver

@@ -1,0 +1,150 @@
+#include "resolver/solver/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace dae::resolver {
+
+namespace {
+
+constexpr size_t kMostFactsThinned = 300;  // beyond that the time is better spent elsewhere
+constexpr size_t kMostRuns = 4;
+constexpr int kMostTrials = 20'000;
+
+std::vector<IncompatibilityId> outside_causes(const Engine& engine, IncompatibilityId contradiction) {
+  std::vector<IncompatibilityId> out, todo{contradiction};
+  std::set<IncompatibilityId> seen{contradiction};
+  while (!todo.empty()) {
+    const IncompatibilityId id = todo.back();
+    todo.pop_back();
+    const Incompatibility& i = engine.incompatibility(id);
+    if (i.fact != Incompatibility::kDerived) {
+      out.push_back(id);
+      continue;
+    }
+    for (const IncompatibilityId cause : {i.left, i.right}) {
+      if (seen.insert(cause).second) todo.push_back(cause);
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+// Whether the facts contradict each other all by themselves. Undecided within the allowed trials counts as no.
+bool contradict(const Engine& source, const std::vector<IncompatibilityId>& facts) {
+  Engine engine;
+  std::map<PackageId, PackageId> numbers;
+  for (const IncompatibilityId id : facts) {
+    std::vector<Term> terms;
+    for (const Term& t : source.incompatibility(id).terms) {
+      const auto [entry, is_new] = numbers.try_emplace(t.package, static_cast<PackageId>(numbers.size()));
+      if (is_new) engine.add_package(source.absent(t.package));
+      terms.push_back({entry->second, t.set});
+    }
+    engine.add(std::move(terms), 0);
+  }
+  for (int trial = 0; trial < kMostTrials; ++trial) {
+    if (engine.propagate()) return true;
+    PackageId p = 0;
+    while (p < engine.package_count() && (engine.decision(p) || !engine.required(p))) ++p;
+    if (p == engine.package_count()) return false;
+    engine.decide(p, engine.allowed(p).next(0));
+  }
+  return false;
+}
+
+std::string requires_nothing_fits(const Universe& universe, const Fact& fact) {
+  const PackageInfo& target = universe.base_of(fact.target);
+  if (target.candidates.empty()) return target.note.empty() ? "has no usable version" : target.note;
+  if (!target.urls.front().empty()) {
+    return fmt::format("is version {} by {}", target.candidates.front().version.text(), target.urls.front());
+  }
+  return fmt::format("has no version that matches `{}` (newest: {})", fact.text,
+                     target.candidates.front().version.text());
+}
+
+}  // namespace
+
+std::vector<uint32_t> needed_facts(const Engine& engine, const Universe& universe, IncompatibilityId contradiction) {
+  std::vector<IncompatibilityId> core = outside_causes(engine, contradiction);
+  // Newest facts are dropped first: what is left is nearest to the roots. A tie of an extra to its package is never
+  // shown, so dropping it gains nothing.
+  for (size_t i = core.size(); i-- > 0 && core.size() <= kMostFactsThinned;) {
+    if (universe.facts()[engine.incompatibility(core[i]).fact].kind == FactKind::same_version) continue;
+    std::vector<IncompatibilityId> rest = core;
+    rest.erase(rest.begin() + static_cast<ptrdiff_t>(i));
+    if (contradict(engine, rest)) core = std::move(rest);
+  }
+  std::vector<uint32_t> facts;
+  for (const IncompatibilityId id : core) facts.push_back(engine.incompatibility(id).fact);
+  std::sort(facts.begin(), facts.end());
+  return facts;
+}
+
+std::string version_runs(const std::vector<Candidate>& candidates, const VersionSet& versions) {
+  struct Run {
+    uint32_t newest, oldest;
+  };
+  const auto count = static_cast<uint32_t>(candidates.size());
+  const auto bridged = [&](uint32_t from, uint32_t to) {
+    for (uint32_t v = from + 1; v < to; ++v) {
+      if (!candidates[v].yanked && !candidates[v].version.is_prerelease()) return false;
+    }
+    return true;
+  };
+  std::vector<Run> runs;
+  for (uint32_t v = versions.next(0); v < count; v = versions.next(v + 1)) {
+    if (!runs.empty() && bridged(runs.back().oldest, v)) {
+      runs.back().oldest = v;
+    } else {
+      runs.push_back({v, v});
+    }
+  }
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < runs.size() && i < kMostRuns; ++i) {
+    const std::string newest = candidates[runs[i].newest].version.text();
+    const std::string oldest = candidates[runs[i].oldest].version.text();
+    parts.push_back(newest == oldest ? newest : fmt::format("{} – {}", oldest, newest));
+  }
+  std::reverse(parts.begin(), parts.end());
+  const std::string text = join(parts, ", ");
+  return runs.size() > kMostRuns ? fmt::format("{} and {} older runs", text, runs.size() - kMostRuns) : text;
+}
+
+NoSolution explain(const SolveRequest& request, const Universe& universe, const std::vector<uint32_t>& facts) {
+  NoSolution out;
+  const auto say = [&](std::string origin, std::string text) {
+    const auto same = [&](const ConflictLine& line) { return line.origin == origin && line.text == text; };
+    if (std::any_of(out.lines.begin(), out.lines.end(), same)) return;
+    out.lines.push_back({std::move(origin), std::move(text)});
+  };
+  const auto of_kind = [&](auto wanted, auto tell) {
+    for (const uint32_t number : facts) {
+      if (wanted(universe.facts()[number])) tell(universe.facts()[number]);
+    }
+  };
+  const auto versions = [&](const Fact& fact) {
+    return universe.label(fact.package) + " " + version_runs(universe.base_of(fact.package).candidates, fact.versions);
+  };
+  of_kind([](const Fact& f) { return f.kind == FactKind::root; },
+          [&](const Fact& f) {
+            const std::string& name = universe.base_of(f.target).name;
+            if (std::find(out.involved_roots.begin(), out.involved_roots.end(), name) == out.involved_roots.end()) {
+              out.involved_roots.push_back(name);
+            }
+            say(universe.active_roots()[f.index]->origin, "needs " + f.text);
+          });
+  of_kind([](const Fact& f) { return f.kind == FactKind::constraint; },
+          [&](const Fact& f) { say(request.constraints[f.index].origin, "allows only " + f.text); });
+  of_kind([](const Fact& f) { return f.kind == FactKind::dependency; },
+          [&](const Fact& f) { say(versions(f), "needs " + f.text); });
+  of_kind([](const Fact& f) { return f.matches_none; },
+          [&](const Fact& f) { say(universe.base_of(f.target).name, requires_nothing_fits(universe, f)); });
+  of_kind([](const Fact& f) { return f.kind >= FactKind::unusable; }, [&](const Fact& f) { say(versions(f), f.text); });
+  return out;
+}
+
+}  // namespace dae::resolver

@@ -1,0 +1,112 @@
+#include "resolver/solver/version_set.h"
+
+#include <algorithm>
+
+namespace dae::resolver {
+
+VersionSet::VersionSet(uint32_t bits) : bits_(bits) {
+  if (!is_small()) large_ = std::make_unique<uint64_t[]>(words());
+}
+
+VersionSet VersionSet::full(uint32_t bits) {
+  VersionSet out(bits);
+  uint64_t* words = out.data();
+  for (uint32_t i = 0; i < out.words(); ++i) words[i] = ~uint64_t{0};
+  if (bits % 64 != 0) words[bits / 64] = (uint64_t{1} << (bits % 64)) - 1;
+  return out;
+}
+
+VersionSet VersionSet::single(uint32_t bits, uint32_t ordinal) {
+  VersionSet out(bits);
+  out.insert(ordinal);
+  return out;
+}
+
+VersionSet& VersionSet::operator=(const VersionSet& other) {
+  if (this != &other) assign(other);
+  return *this;
+}
+
+void VersionSet::assign(const VersionSet& other) {
+  const bool reuse = large_ && words() == other.words();
+  bits_ = other.bits_;
+  small_ = other.small_;
+  if (is_small()) {
+    large_.reset();
+    return;
+  }
+  if (!reuse) large_.reset(new uint64_t[words()]);
+  std::copy_n(other.large_.get(), words(), large_.get());
+}
+
+bool VersionSet::empty() const {
+  const uint64_t* a = data();
+  for (uint32_t i = 0; i < words(); ++i) {
+    if (a[i] != 0) return false;
+  }
+  return true;
+}
+
+uint32_t VersionSet::count() const {
+  uint32_t sum = 0;
+  const uint64_t* a = data();
+  for (uint32_t i = 0; i < words(); ++i) sum += static_cast<uint32_t>(std::popcount(a[i]));
+  return sum;
+}
+
+uint32_t VersionSet::next(uint32_t from) const {
+  if (from >= bits_) return bits_;
+  const uint64_t* a = data();
+  uint32_t word = from / 64;
+  uint64_t rest = a[word] & (~uint64_t{0} << (from % 64));
+  while (rest == 0) {
+    if (++word >= words()) return bits_;
+    rest = a[word];
+  }
+  return word * 64 + static_cast<uint32_t>(std::countr_zero(rest));
+}
+
+VersionSet& VersionSet::operator&=(const VersionSet& other) {
+  uint64_t* a = data();
+  const uint64_t* b = other.data();
+  for (uint32_t i = 0; i < words(); ++i) a[i] &= b[i];
+  return *this;
+}
+
+VersionSet& VersionSet::operator|=(const VersionSet& other) {
+  uint64_t* a = data();
+  const uint64_t* b = other.data();
+  for (uint32_t i = 0; i < words(); ++i) a[i] |= b[i];
+  return *this;
+}
+
+VersionSet& VersionSet::remove(const VersionSet& other) {
+  uint64_t* a = data();
+  const uint64_t* b = other.data();
+  for (uint32_t i = 0; i < words(); ++i) a[i] &= ~b[i];
+  return *this;
+}
+
+VersionSet VersionSet::complement() const {
+  return full(bits_).remove(*this);
+}
+
+bool VersionSet::subset_of(const VersionSet& other) const {
+  const uint64_t* a = data();
+  const uint64_t* b = other.data();
+  for (uint32_t i = 0; i < words(); ++i) {
+    if ((a[i] & ~b[i]) != 0) return false;
+  }
+  return true;
+}
+
+bool VersionSet::disjoint(const VersionSet& other) const {
+  const uint64_t* a = data();
+  const uint64_t* b = other.data();
+  for (uint32_t i = 0; i < words(); ++i) {
+    if ((a[i] & b[i]) != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace dae::resolver

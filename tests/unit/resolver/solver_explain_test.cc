@@ -1,0 +1,77 @@
+#include <gtest/gtest.h>
+
+#include "memory_provider.h"
+#include "resolver/solver/explain.h"
+
+namespace dae::resolver {
+namespace {
+
+TEST(SolverExplanation, NamesTheRootsAndWhatTheyNeed) {
+  MemoryProvider p;
+  p.add("flask", "3.1.0", {"werkzeug>=3.1"}).add("flask", "3.1.1", {"werkzeug>=3.1"});
+  p.add("flask", "3.1.2", {"werkzeug>=3.1"}).add("flask", "2.0", {"werkzeug<3"});
+  p.add("werkzeug", "2.3").add("werkzeug", "3.0").add("werkzeug", "3.1").add("other", "1.0");
+  const auto outcome = solve(request_of({"other", "flask>=3", "werkzeug<3.1"}), p);
+  EXPECT_EQ(outcome_text(outcome),
+            "no solution\n"
+            "pyproject.toml:2: needs flask>=3\n"
+            "pyproject.toml:3: needs werkzeug<3.1\n"
+            "flask 3.1.0 – 3.1.2: needs werkzeug>=3.1\n");
+  EXPECT_EQ(std::get<NoSolution>(outcome).involved_roots, (std::vector<std::string>{"flask", "werkzeug"}));
+}
+
+TEST(SolverExplanation, SaysThatAPackageIsNotThere) {
+  MemoryProvider p;
+  EXPECT_EQ(solved(p, {"nowhere"}), "no solution\npyproject.toml:1: needs nowhere\nnowhere: is not in the index\n");
+  p.add("a", "1.0", {"gone>=1"}).note("gone", "is quarantined by its index");
+  EXPECT_EQ(solved(p, {"a"}),
+            "no solution\npyproject.toml:1: needs a\na 1.0: needs gone>=1\ngone: is quarantined by its index\n");
+}
+
+TEST(SolverExplanation, SaysThatNoVersionMatches) {
+  MemoryProvider p;
+  p.add("a", "1.0").add("a", "1.1");
+  EXPECT_EQ(solved(p, {"a>=2"}),
+            "no solution\npyproject.toml:1: needs a>=2\na: has no version that matches `a>=2` (newest: 1.1)\n");
+}
+
+TEST(SolverExplanation, CompressesVersionsThatCannotBeUsed) {
+  MemoryProvider p;
+  for (const char* v : {"1.0", "1.1", "1.2"}) p.add_unusable("a", v, "needs python >=3.13");
+  p.add_unusable("a", "2.0", "has broken metadata");
+  EXPECT_EQ(solved(p, {"a"}),
+            "no solution\npyproject.toml:1: needs a\na 2.0: has broken metadata\na 1.0 – 1.2: needs python >=3.13\n");
+}
+
+TEST(SolverExplanation, LeavesOutWhatIsNotNeededForTheContradiction) {
+  MemoryProvider p;
+  p.add("a", "1.0", {"x<2"}).add("b", "1.0", {"x>=2"}).add("c", "1.0", {"x>=2"}).add("d", "1.0", {"x"});
+  p.add("x", "1.0").add("x", "2.0");
+  const auto outcome = solve(request_of({"d", "a", "b", "c"}), p);
+  EXPECT_EQ(std::get<NoSolution>(outcome).lines.size(), 4u) << outcome_text(outcome);
+}
+
+TEST(SolverExplanation, TellsTwoPinsOfOnePackageApart) {
+  MemoryProvider p;
+  p.add("a", "1.0").add("a", "2.0");
+  EXPECT_EQ(solved(p, {"a==1.0", "a==2.0"}),
+            "no solution\npyproject.toml:1: needs a==1.0\npyproject.toml:2: needs a==2.0\n");
+}
+
+TEST(SolverExplanation, ShowsExtrasAsTheyAreAskedFor) {
+  MemoryProvider p;
+  p.add("a", "1.0", {"b==1.0; extra == 'x'"}).add("b", "1.0").add("b", "2.0");
+  EXPECT_EQ(solved(p, {"a[x]", "b==2.0"}),
+            "no solution\npyproject.toml:1: needs a[x]\npyproject.toml:2: needs b==2.0\na[x] 1.0: needs b==1.0\n");
+}
+
+TEST(SolverExplanation, BridgesPrereleasesInARunOfVersions) {
+  std::vector<Candidate> candidates;
+  for (const char* v : {"3.0", "2.0", "1.2", "1.1rc1", "1.1", "1.0"}) candidates.push_back({Version::parse(v), false});
+  VersionSet set(7);
+  for (const uint32_t v : {0u, 2u, 4u, 5u}) set.insert(v);
+  EXPECT_EQ(version_runs(candidates, set), "1.0 – 1.2, 3.0");
+}
+
+}  // namespace
+}  // namespace dae::resolver
