@@ -1,11 +1,11 @@
-// The environment and the places it names.
+#include "base/env.h"
+
 #include <pwd.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
 #include "base/error.h"
-#include "base/fs.h"
 
 namespace dae {
 namespace {

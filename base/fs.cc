@@ -164,6 +164,23 @@ std::optional<std::string> read_file_if_exists(const Path& path, uint64_t limit_
   }
 }
 
+std::string read_file_tail(const Path& path, uint64_t limit_bytes, uint64_t offset) {
+  const auto info = file_info(path);
+  if (!info) return "";
+  uint64_t start = info->size_bytes > limit_bytes ? info->size_bytes - limit_bytes : 0;
+  // A file that has become shorter than the offset was rotated: all of it is news.
+  if (offset <= info->size_bytes) start = std::max(start, offset);
+  const Fd fd = open_or_fail(path, O_RDONLY);
+  std::string out(info->size_bytes - start, '\0');
+  for (size_t used = 0; used < out.size();) {
+    const ssize_t got = ::pread(fd.get(), out.data() + used, out.size() - used, static_cast<off_t>(start + used));
+    if (got < 0 && errno != EINTR) fail("read", path);
+    if (got == 0) out.resize(used);
+    if (got > 0) used += static_cast<size_t>(got);
+  }
+  return out;
+}
+
 void write_file_atomic(const Path& path, std::string_view bytes, mode_t mode, Durability durability) {
   TemporaryFile temporary{temporary_beside(path)};
   {
@@ -212,6 +229,15 @@ void rename_path(const Path& from, const Path& to) {
 void fsync_dir(const Path& dir) {
   const Fd fd = open_or_fail(dir, O_RDONLY | O_DIRECTORY);
   if (::fsync(fd.get()) != 0) fail("flush", dir);
+}
+
+void truncate_file(const Path& path) {
+  if (::truncate(path.c_str(), 0) != 0) fail("truncate", path);
+}
+
+void sync_file_system(const Path& path) {
+  const Fd fd = open_or_fail(path, O_RDONLY);
+  if (::syncfs(fd.get()) != 0) fail("flush", path);
 }
 
 void set_mode(const Path& path, mode_t mode) {

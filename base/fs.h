@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-namespace dae {
+#include "base/env.h"  // env_var(), home_dir(), cache_dir(), …
 
-using Path = std::filesystem::path;
+namespace dae {
 
 // Owns a file descriptor.
 class Fd {
@@ -61,6 +61,9 @@ enum class Durability { fsync, none };
 // A reader sees the old bytes or the new ones, never a part; a crash leaves one of the two.
 void write_file_atomic(const Path& path, std::string_view bytes, mode_t mode = 0644,
                        Durability durability = Durability::fsync);
+// The bytes from `offset` on, at most the last `limit_bytes` of them: for logs that are being written. Empty when
+// absent.
+std::string read_file_tail(const Path& path, uint64_t limit_bytes, uint64_t offset = 0);
 // One write(2) with O_APPEND; creates the file.
 void append_file(const Path& path, std::string_view bytes);
 
@@ -73,6 +76,8 @@ inline constexpr RemoveAll remove_all{};
 bool remove_file(const Path& path);  // false when absent
 void rename_path(const Path& from, const Path& to);
 void fsync_dir(const Path& dir);
+void truncate_file(const Path& path);     // to nothing; writers with O_APPEND go on at the start
+void sync_file_system(const Path& path);  // everything written so far survives a power cut (syncfs)
 void set_mode(const Path& path, mode_t mode);
 
 // Points `link` at `target` by making a new link and renaming it: readers always see one of the two.
@@ -126,12 +131,5 @@ class FileLock {
   explicit FileLock(Fd fd) : fd_(std::move(fd)) {}
   Fd fd_;
 };
-
-// The environment, read in one place. nullopt when unset; an empty value counts as unset.
-std::optional<std::string> env_var(const char* name);
-Path home_dir();
-Path cache_dir();   // $DAE_CACHE_DIR, else $XDG_CACHE_HOME/dae, else ~/.cache/dae
-Path data_dir();    // $DAE_DATA_DIR, else $XDG_DATA_HOME/dae, else ~/.local/share/dae
-Path config_dir();  // $DAE_CONFIG_DIR, else $XDG_CONFIG_HOME/dae, else ~/.config/dae
 
 }  // namespace dae
