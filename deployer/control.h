@@ -18,6 +18,7 @@ struct ControlOptions {
   uint16_t port = 8401;
   std::string mirror;  // registry from which releases are read at submit
   RolloutKnobs knobs;
+  int workers = 128;  // requests served at once; long-polls hold one each, and never take the last quarter
 };
 
 class Control {
@@ -38,7 +39,8 @@ class ControlClient {
   Rollout plan(const std::string& app, const std::string& artifact_digest,
                const Value& overrides = {});  // nothing is stored
   Rollout rollback(const std::string& app, const std::string& to_version, const std::string& who);
-  Rollout abort(const std::string& app, const std::string& rollout_id);
+  Rollout abort(const std::string& app, const std::string& rollout_id, const std::string& who = "");
+  Rollout resume(const std::string& app, const std::string& rollout_id, const std::string& who);  // a paused one
   // Long-poll: returns when it changed after `after_updated_ms` or after wait_ms.
   Rollout rollout(const std::string& app, const std::string& id, int64_t after_updated_ms = 0, int64_t wait_ms = 0);
   std::vector<Rollout> rollouts(const std::string& app);  // newest first
@@ -46,6 +48,8 @@ class ControlClient {
   std::map<std::string, Observed> observed();
   std::vector<Release> releases(const std::string& app);
   std::vector<std::string> apps();
+  // The newest of the audit log, oldest first: mappings with seq, time_ms, app, rollout, who, text, previous.
+  std::vector<Value> events(const std::string& app, int64_t limit = 200);
   // node -> text
   std::map<std::string, std::string> logs(const std::string& app, const std::string& node, const std::string& instance,
                                           int64_t lines);

@@ -191,7 +191,7 @@ Rollout ControlCore::rollout(const std::string& app, const std::string& id) {
   auto stored = store_.get(key);
   if (!stored) {
     throw Error(ErrorKind::not_found, fmt::format("`{}` has no rollout `{}`", app, id.substr(0, 80)), app,
-                fmt::format("`dae deploy history {}` lists them", app));
+                fmt::format("`dae history {}` lists them", app));
   }
   return rollout_from_value(parse_json(stored->value, key));
 }

@@ -41,6 +41,7 @@ class ControlCore {
   Desired desired(const std::string& node);
   int64_t desired_revision(const std::string& node);  // without building the document
   bool is_lost(const std::string& node);
+  bool runs(const std::string& node, const std::string& app);  // or shall run it
 
   // Rollouts. Refused when one is under way that may not be taken over.
   Submitted submit(const SubmitRequest& request);

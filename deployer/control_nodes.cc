@@ -72,6 +72,16 @@ bool ControlCore::is_lost(const std::string& node) {
   return silent(known(node), clock_.wall_ms());
 }
 
+bool ControlCore::runs(const std::string& node, const std::string& app) {
+  std::lock_guard lock(mutex_);
+  auto report = observed_.find(node);
+  if (report != observed_.end() && report->second.apps.contains(app)) return true;
+  ControlTxn txn(store_);
+  const Value desired = txn.get(desired_key(node));
+  const Value* apps = desired.find("apps");
+  return apps != nullptr && apps->find(app) != nullptr;
+}
+
 void ControlCore::register_node(const Node& node) {
   check_node_name(node.name, "node");
   check_node_name(node.group, "group");

@@ -37,7 +37,7 @@ Error under_way(const Rollout& active) {
   return Error(ErrorKind::refused,
                fmt::format("rollout `{}` of version {} is {}", active.id, active.version, name_of(active.state)),
                active.app,
-               fmt::format("wait for its end (`dae deploy status {0}`), or take it back with `dae deploy rollback {0}`",
+               fmt::format("wait for its end (`dae status {0} --watch`), or take it back with `dae rollback --app {0}`",
                            active.app));
 }
 
@@ -132,7 +132,7 @@ Release ControlCore::rollback_target(const std::string& app, const std::string& 
     }
     if (target.empty()) {
       throw Error(ErrorKind::not_found, fmt::format("`{}` has no release of version `{}`", app, to_version), app,
-                  fmt::format("`dae deploy history {}` lists what was released", app));
+                  fmt::format("`dae history {}` lists what was released", app));
     }
   } else {
     auto from = history.begin();

@@ -44,7 +44,7 @@ std::vector<mirror::StageConfig> wanted_stages(const RolloutInput& input) {
 
 Error no_node(const RolloutInput& input, const mirror::StageConfig& stage) {
   return Error(ErrorKind::refused, fmt::format("group `{}` of stage `{}` has no live node", stage.group, stage.name),
-               input.app, "see `dae node list`, or deploy to one stage only with `--only-stage`");
+               input.app, "see `dae node list`, or deploy to one stage alone with `--stage`");
 }
 
 std::string value_or_empty(const std::map<std::string, std::string>& map, const std::string& key) {

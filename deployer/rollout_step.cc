@@ -255,7 +255,7 @@ class Stepper {
 void check_not_over(const Rollout& rollout) {
   if (!is_final(rollout.state)) return;
   throw Error(ErrorKind::refused, fmt::format("rollout `{}` is {} already", rollout.id, name_of(rollout.state)),
-              rollout.app, "`dae deploy rollback` goes back to the version before");
+              rollout.app, "`dae rollback` goes back to the version before");
 }
 
 }  // namespace
