@@ -1,6 +1,7 @@
 #pragma once
 // Environments: make a venv equal to a list of wheels. The same code serves `dae install` and every node.
 // Wheels are unpacked once per machine into a read-only store and linked from there.
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,14 +12,15 @@
 #include "base/process.h"
 #include "resolver/install/interpreter.h"
 #include "resolver/lock/lock.h"
+#include "resolver/standards/simple_page.h"
 
 namespace dae::resolver {
 
 struct WheelToInstall {
   std::string name, version;  // normalised name
   std::string file_name;
-  Digest digest;              // of the wheel; its bytes must be in the blob store when apply() runs
-  std::string url;            // for direct_url.json only when direct
+  Digest digest;    // of the wheel; its bytes must be in the blob store when apply() runs
+  std::string url;  // for direct_url.json only when direct
 };
 
 struct InstallPlan {
@@ -33,10 +35,11 @@ struct InstallPlan {
 InstallPlan plan_install(const Path& env, const Interpreter& python, const std::vector<WheelToInstall>& wanted);
 
 struct StorePaths {
-  Path unpacked;  // <dir>/<digest>-<cache_tag>/
+  Path unpacked;         // <dir>/<digest>-<cache_tag>/
+  bool bytecode = true;  // compile when unpacking, once; else Python does it in each first import
 };
-// Unpacks what is missing in the store, makes the venv (PEP 405, without running Python), links, writes scripts, RECORD,
-// INSTALLER. Killed at any point: the next plan+apply ends right. Holds a lock on the environment.
+// Unpacks what is missing in the store, makes the venv (PEP 405, without running Python), links, writes scripts,
+// RECORD, INSTALLER. Killed at any point: the next plan+apply ends right. Holds a lock on the environment.
 void apply_install(const InstallPlan& plan, const Path& env, const Interpreter& python, BlobStore& blobs,
                    const StorePaths& store, EventSink& events);
 
@@ -45,6 +48,12 @@ void apply_install(const InstallPlan& plan, const Path& env, const Interpreter& 
 std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected, const Interpreter& python,
                                            Transport& transport, BlobStore& blobs, const Path& cache_dir,
                                            ProcessRunner& runner, EventSink& events);
+
+// METADATA of an sdist by building it (the wheel is kept for fetch_selected): for IndexOptions::build_metadata.
+std::function<std::string(const IndexFile& file, const Path& sdist)> sdist_metadata_builder(const Interpreter& python,
+                                                                                            const Path& cache_dir,
+                                                                                            ProcessRunner& runner,
+                                                                                            EventSink& events);
 
 // Environment variables with which a command runs inside the venv: PATH, VIRTUAL_ENV, no PYTHONHOME.
 std::map<std::string, std::string> environment_variables(const Path& env);

@@ -10,19 +10,23 @@
 namespace dae::resolver {
 
 struct Interpreter {
-  Path executable;       // as found (may be a link)
-  Path real_executable;  // sys._base_executable resolved: what a venv points to
-  std::string version;   // "3.11.7"
-  std::string platform;  // "linux_x86_64"
-  std::string libc;      // "glibc 2.36", "musl 1.2"
-  std::string cache_tag; // "cpython-311"
+  Path executable;        // as found (may be a link); for a launcher script (pyenv's shims) what it ran
+  Path real_executable;   // sys._base_executable resolved: what a venv points to
+  std::string version;    // "3.11.7"
+  std::string platform;   // "linux_x86_64"
+  std::string libc;       // "glibc 2.36", "musl 1.2"
+  std::string cache_tag;  // "cpython-311"
   std::string soabi;
+  bool free_threaded = false;
+  std::string python_version() const;  // "3.11"
   Target target() const;
 };
 
-// Runs it with -I; throws Error bad_input when it is no usable CPython >= 3.8.
+// Runs it with -I; throws Error bad_input when it is no usable CPython >= 3.8. Remembered in
+// cache_dir()/interpreters.json; a launcher script also by what steers it (PYENV_VERSION, .python-version …).
 Interpreter probe_interpreter(ProcessRunner& runner, const Path& executable);
-// `wanted`: a path, "3.11", or "" (then `specifiers` decides; pythonX.Y and python3 from PATH, newest first that fits).
+// `wanted`: a path, "3.11", or "" (then `specifiers` decides: the active `python3` when it fits, else the newest
+// pythonX.Y in PATH that does, else the newest installed beside the shims of a version manager in PATH).
 // Throws not_found listing what was seen.
 Interpreter find_interpreter(ProcessRunner& runner, const std::string& wanted, const SpecifierSet& specifiers);
 

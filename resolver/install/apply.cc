@@ -1,0 +1,193 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "resolver/install/env_state.h"
+#include "resolver/install/environment.h"
+#include "resolver/install/unpacked_store.h"
+#include "resolver/install/venv.h"
+#include "resolver/install/wheel_install.h"
+
+namespace dae::resolver {
+namespace {
+
+// One run. The order is what makes a kill harmless: the store is filled before the environment is touched; the state
+// file names what is about to change before it changes, and says "done" last.
+class Applying {
+ public:
+  Applying(const InstallPlan& plan, const Path& env, const Interpreter& python, BlobStore& blobs,
+           const StorePaths& store, EventSink& events)
+      : plan_(plan),
+        python_(python),
+        blobs_(blobs),
+        store_(store),
+        events_(events),
+        layout_(env, python),
+        owners_(layout_) {}
+
+  void run() {
+    const std::vector<StoredWheel> stored = ensure_unpacked(plan_.add, python_, blobs_, store_, events_);
+    std::vector<WheelPlacement> placements;
+    for (size_t i = 0; i < plan_.add.size(); ++i) placements.push_back(place_wheel(plan_.add[i], stored[i], layout_));
+
+    make_dirs(layout_.root);
+    const FileLock lock = FileLock::acquire(layout_.lock_file(), [&](int pid) {
+      note(events_, fmt::format("waiting for process {}, which changes this environment", pid));
+    });
+    prepare_environment();
+    announce(stored);
+    remove_old();
+    add_new(stored, placements);
+    state_.applying.clear();
+    write_env_state(layout_.root, state_);
+  }
+
+ private:
+  void prepare_environment() {
+    auto known = read_env_state(layout_.root);
+    if (!known) {
+      known = EnvState{};
+      known->made_here = !is_foreign();
+    } else if (!known->ready || known->prefix != layout_.root.string() || known->cache_tag != python_.cache_tag) {
+      if (!known->made_here) refuse_foreign();
+      known = EnvState{};
+      known->made_here = true;
+      begin(*known);
+      clear();
+    }
+    state_ = std::move(*known);
+    if (state_.ready && same_interpreter(state_, python_) && !plan_.make_environment) return;
+    if (state_.made_here) {
+      if (!state_.ready) begin(state_);
+      make_venv(layout_, python_);
+    }
+    state_.ready = true;
+    identify(state_);
+  }
+
+  void identify(EnvState& state) const {
+    state.prefix = layout_.root.string();
+    state.python = python_.real_executable.string();
+    state.python_version = python_.version;
+    state.cache_tag = python_.cache_tag;
+  }
+
+  // From here on a kill leaves an environment that says it is incomplete.
+  void begin(EnvState& state) const {
+    identify(state);
+    write_env_state(layout_.root, state);
+  }
+
+  // True for a venv that was here before us. Anything else that is not empty is none of our business.
+  bool is_foreign() const {
+    bool empty = true;
+    for (const std::string& name : list_dir(layout_.root)) empty = empty && name == layout_.lock_file().filename();
+    if (empty) return false;
+    if (!exists(layout_.root / "pyvenv.cfg") || !exists(layout_.root / layout_.site_packages())) refuse_foreign();
+    return true;
+  }
+
+  [[noreturn]] void refuse_foreign() const {
+    throw Error(ErrorKind::refused,
+                fmt::format("not an environment for Python {}, and not made by dae", layout_.python_version),
+                layout_.root.string(), "remove it or choose another place");
+  }
+
+  void clear() const {
+    for (const std::string& name : list_dir(layout_.root)) {
+      if (name != layout_.lock_file().filename() && name != "dae-env.json") remove_all(layout_.root / name);
+    }
+  }
+
+  // Sorts out what to do by what is there now: the plan may be older than the lock.
+  void announce(const std::vector<StoredWheel>& stored) {
+    // Leavings of a run that was killed: of unknown completeness, so they all go.
+    remove_ = std::move(state_.applying);
+    repair_ = !remove_.empty();
+    const auto take_out = [&](const std::string& name) {
+      const auto found = std::ranges::find(state_.packages, name, &InstalledPackage::name);
+      if (found == state_.packages.end()) return;
+      remove_.push_back(*found);
+      state_.packages.erase(found);
+    };
+    for (const auto& [name, version] : plan_.remove) take_out(name);
+    for (size_t i = 0; i < plan_.add.size(); ++i) {
+      const WheelToInstall& wheel = plan_.add[i];
+      const auto same = [&](const InstalledPackage& package) {
+        return package.name == wheel.name && package.digest == wheel.digest.hex();
+      };
+      if (std::ranges::any_of(state_.packages, same)) continue;  // somebody else was faster
+      take_out(wheel.name);
+      add_.push_back(i);
+    }
+    state_.applying = remove_;
+    for (const size_t i : add_) state_.applying.push_back(installed(plan_.add[i], stored[i]));
+    write_env_state(layout_.root, state_);
+  }
+
+  static InstalledPackage installed(const WheelToInstall& wheel, const StoredWheel& stored) {
+    return {wheel.name, wheel.version, wheel.digest.hex(), stored.wheel.dist_info};
+  }
+
+  void remove_old() {
+    std::ranges::sort(remove_, {}, &InstalledPackage::name);
+    std::vector<Relink> relink;
+    for (const InstalledPackage& package : remove_) {
+      for (Relink& item : unlink_wheel(package.dist_info, layout_, owners_)) relink.push_back(std::move(item));
+    }
+    for (const Relink& item : relink) restore(item);
+  }
+
+  // A file that two distributions claim, and that had the contents of the one that went.
+  void restore(const Relink& item) {
+    const auto owner = std::ranges::find(state_.packages, item.dist_info, &InstalledPackage::dist_info);
+    if (owner == state_.packages.end()) return;  // not ours, or about to be installed anyway
+    const auto stored = find_unpacked(store_, owner->digest, python_.cache_tag);
+    if (stored) {
+      const WheelToInstall wheel{owner->name, owner->version, owner->name, Digest::parse(owner->digest), ""};
+      for (const Placement& file : place_wheel(wheel, *stored, layout_).files) {
+        if (file.target != item.target || file.source.empty()) continue;
+        remove_file(layout_.root / file.target);
+        link_or_copy(file.source, layout_.root / file.target);
+        return;
+      }
+    }
+    warning(events_, fmt::format("`{}` has lost its `{}` to a package that was removed; install it anew", owner->name,
+                                 item.target));
+  }
+
+  void add_new(const std::vector<StoredWheel>& stored, const std::vector<WheelPlacement>& placements) {
+    Activity activity(events_, "installing", "", add_.size());
+    MadeDirs made;
+    uint64_t done = 0;
+    for (const size_t i : add_) {
+      link_wheel(placements[i], stored[i].wheel.dist_info, layout_, owners_, made, repair_, events_);
+      state_.packages.push_back(installed(plan_.add[i], stored[i]));
+      activity.progress(++done, add_.size());
+    }
+    activity.finish();
+  }
+
+  const InstallPlan& plan_;
+  const Interpreter& python_;
+  BlobStore& blobs_;
+  const StorePaths& store_;
+  EventSink& events_;
+  const EnvLayout layout_;
+  Owners owners_;
+  EnvState state_;
+  std::vector<InstalledPackage> remove_;
+  std::vector<size_t> add_;
+  bool repair_ = false;
+};
+
+}  // namespace
+
+void apply_install(const InstallPlan& plan, const Path& env, const Interpreter& python, BlobStore& blobs,
+                   const StorePaths& store, EventSink& events) {
+  Applying(plan, env, python, blobs, store, events).run();
+}
+
+}  // namespace dae::resolver

@@ -1,0 +1,116 @@
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "resolver/install/environment.h"
+#include "resolver/install/parallel.h"
+#include "resolver/install/sdist_build.h"
+#include "resolver/standards/names.h"
+
+namespace dae::resolver {
+namespace {
+
+// Each waits for one answer, hashes and syncs one file: more than cores, as most of it is waiting.
+constexpr size_t kDownloads = 12;
+constexpr uint64_t kMaxFileBytes = 4ull << 30;
+
+Digest digest_of(const Selected& item) {
+  if (Digest::is_valid(item.file.sha256)) return Digest::parse(item.file.sha256);
+  const auto found = item.file.hashes.find("sha256");
+  if (found != item.file.hashes.end() && Digest::is_valid(found->second)) return Digest::parse(found->second);
+  throw Error(ErrorKind::verification, "the lock has no SHA-256 of it, so it cannot be checked", item.file.name,
+              "lock again with an index that states hashes");
+}
+
+void check_size(const Selected& item, uint64_t found) {
+  if (!item.file.size_bytes || *item.file.size_bytes == found) return;
+  throw Error(ErrorKind::verification, fmt::format("has {} bytes, the lock says {}", found, *item.file.size_bytes),
+              item.file.name);
+}
+
+void check_status(const HttpResponse& answer, const Selected& item) {
+  if (answer.ok()) return;
+  const bool denied = answer.status == 401 || answer.status == 403;
+  const bool missing = answer.status == 404 || answer.status == 410;
+  throw Error(denied    ? ErrorKind::refused
+              : missing ? ErrorKind::not_found
+                        : ErrorKind::network,
+              fmt::format("cannot be downloaded: the server answered {} {}", answer.status, http_reason(answer.status)),
+              item.file.name, denied ? "put the credentials of this host in your netrc file" : "")
+      .because(redact_url(item.file.url));
+}
+
+void download(const Selected& item, const Digest& digest, Transport& transport, BlobStore& blobs, EventSink& events) {
+  Activity activity(events, "downloading", item.file.name, item.file.size_bytes.value_or(0), true);
+  const std::unique_ptr<BlobWriter> writer = blobs.writer();
+  HttpRequest request;
+  request.url = item.file.url;
+  request.body_limit_bytes = kMaxFileBytes;
+  // A wheel is compressed already; and what is hashed has to be the file, not a coding of it.
+  request.headers.add("Accept-Encoding", "identity");
+  uint64_t total = item.file.size_bytes.value_or(0);
+  request.on_headers = [&](int, const Headers& headers) {
+    if (total == 0) total = static_cast<uint64_t>(parse_int(headers.get("content-length")).value_or(0));
+  };
+  request.on_restart = [&] { writer->restart(); };
+  request.on_body = [&](std::string_view bytes) {
+    if (writer->size_bytes() + bytes.size() > item.file.size_bytes.value_or(kMaxFileBytes)) {
+      throw Error(ErrorKind::verification, "is larger than it is said to be", item.file.name);
+    }
+    writer->write(bytes);
+    activity.progress(writer->size_bytes(), total);
+  };
+  const HttpResponse answer = transport.send(std::move(request));
+  check_status(answer, item);
+  // A transport without streaming hands the body over at the end.
+  if (writer->size_bytes() == 0 && !answer.body.empty()) writer->write(answer.body);
+  check_size(item, writer->size_bytes());
+  try {
+    writer->commit(digest);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::verification) throw;
+    throw Error(ErrorKind::verification, "its digest is not the one in the lock", item.file.name,
+                "the file was replaced on its index, or altered on the way; do not install it")
+        .because(error.message());
+  }
+  activity.finish();
+}
+
+void take_in(const Selected& item, const Digest& digest, Transport& transport, BlobStore& blobs, EventSink& events) {
+  if (blobs.has(digest)) return;
+  if (!item.file.url.empty()) return download(item, digest, transport, blobs, events);
+  if (item.file.path.empty()) {
+    throw Error(ErrorKind::bad_input, "the lock says neither where it is nor how to get it", item.file.name);
+  }
+  const std::string bytes = read_file(item.file.path, kMaxFileBytes);
+  check_size(item, bytes.size());
+  const std::unique_ptr<BlobWriter> writer = blobs.writer();
+  writer->write(bytes);
+  writer->commit(digest);
+}
+
+}  // namespace
+
+std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected, const Interpreter& python,
+                                           Transport& transport, BlobStore& blobs, const Path& cache_dir,
+                                           ProcessRunner& runner, EventSink& events) {
+  std::vector<WheelToInstall> out(selected.size());
+  for (size_t i = 0; i < selected.size(); ++i) {
+    out[i] = {normalize_name(selected[i].name), selected[i].version, selected[i].file.name, digest_of(selected[i]), ""};
+  }
+  parallel_for(selected.size(), kDownloads,
+               [&](size_t i) { take_in(selected[i], out[i].digest, transport, blobs, events); });
+  for (size_t i = 0; i < selected.size(); ++i) {
+    if (selected[i].is_wheel) continue;
+    const Path wheel =
+        build_sdist(blobs.path(out[i].digest), selected[i].file.name, out[i].digest, python, cache_dir, runner, events);
+    out[i].file_name = wheel.filename().string();
+    const std::unique_ptr<BlobWriter> writer = blobs.writer();
+    writer->write(read_file(wheel, kMaxFileBytes));
+    out[i].digest = writer->commit();
+  }
+  return out;
+}
+
+}  // namespace dae::resolver

@@ -1,0 +1,15 @@
+#pragma once
+// A wheel from an sdist (PEP 517), by pip in a virtual environment of ours made with the interpreter's own `venv`; pip
+// isolates the build's dependencies itself. Built once per (sdist digest, cache tag): kept in
+// <cache_dir>/built-wheels/<digest>-<cache_tag>/.
+#include "base/events.h"
+#include "base/hash.h"
+#include "resolver/install/interpreter.h"
+
+namespace dae::resolver {
+
+// The wheel file. Throws Error failed with the end of the build's log as cause.
+Path build_sdist(const Path& sdist, const std::string& file_name, const Digest& digest, const Interpreter& python,
+                 const Path& cache_dir, ProcessRunner& runner, EventSink& events);
+
+}  // namespace dae::resolver
