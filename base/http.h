@@ -1,6 +1,7 @@
 #pragma once
 // Shapes shared by the HTTP client and the server (RFC 9110).
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,7 +16,8 @@ class Headers {
   Headers() = default;
   Headers(std::initializer_list<std::pair<std::string, std::string>> fields) : fields_(fields) {}
   void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
-  void set(std::string_view name, std::string value);
+  void set(std::string_view name, std::string value);  // replaces every field of that name
+  void erase(std::string_view name);
   std::string_view get(std::string_view name) const;  // first value, or ""
   bool has(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
@@ -25,13 +27,14 @@ class Headers {
 };
 
 std::string_view http_reason(int status);
-std::string percent_decode(std::string_view text);               // invalid escapes are kept as they are
+std::string percent_decode(std::string_view text);  // invalid escapes are kept as they are
 std::string percent_encode(std::string_view text, bool keep_slash = false);
 
-// Parts of an absolute http(s) URL; throws Error bad_input. `path` starts with '/', `query` has no '?'.
+// Parts of an absolute http(s) URL; throws Error bad_input. `path` starts with '/', `query` has no '?', `host` is in
+// lower case and keeps the brackets of an IPv6 address.
 struct Url {
   std::string scheme, user_info, host, path, query, fragment;
-  uint16_t port = 0;  // explicit or the scheme's
+  uint16_t port = 0;           // explicit or the scheme's
   std::string origin() const;  // scheme://host[:port]
   std::string text() const;    // without user-info and fragment
 };

@@ -21,13 +21,13 @@ struct HttpRequest {
   std::string url;
   Headers headers;
   std::string body;
-  Path body_file;                          // streamed when set, instead of `body`
-  int64_t timeout_ms = 0;                  // whole transfer; 0: only the idle limit (30 s without a byte)
-  uint64_t body_limit_bytes = 64ull << 20; // a larger answer is an Error (bad_input), never memory
-  int retries = 3;                         // of idempotent methods, on 408/429/5xx and broken connections
+  Path body_file;                           // streamed when set, instead of `body`
+  int64_t timeout_ms = 0;                   // whole transfer; 0: only the idle limit (30 s without a byte)
+  uint64_t body_limit_bytes = 64ull << 20;  // a larger answer is an Error (bad_input), never memory
+  int retries = 3;                          // of idempotent methods, on 408/429/5xx and broken connections
   bool follow_redirects = true;
-  std::string unix_socket;                 // connect here instead of to the URL's host
-  std::string bearer_token;                // sent as Authorization; never logged, dropped on cross-host redirects
+  std::string unix_socket;   // connect here instead of to the URL's host
+  std::string bearer_token;  // sent as Authorization; never logged, dropped on cross-host redirects
   // Receives the body piece by piece instead of HttpResponse::body (only for 2xx). Called on the engine's thread; must
   // not block long; an exception ends the transfer and is rethrown by send(). After a retry it is called from the
   // first byte again, preceded by `on_restart`.
@@ -55,8 +55,8 @@ class Transport {
 };
 
 struct HttpClientOptions {
-  std::string user_agent;       // default "dae/<version>"
-  Path ca_file;                 // default: $SSL_CERT_FILE, $CURL_CA_BUNDLE, else the system's
+  std::string user_agent;  // default "dae/<version>"
+  Path ca_file;            // default: $SSL_CERT_FILE, $CURL_CA_BUNDLE, else the system's
   int max_per_host = 16;
   int max_total = 64;
   int64_t connect_timeout_ms = 10'000;

@@ -1,7 +1,7 @@
 #pragma once
 // HTTP/1.1 server on Beast/asio: one event loop per thread, SO_REUSEPORT not needed (accept is shared), handlers run on
-// a worker pool so that they may block. Files go out by sendfile(2) with ranges, conditional requests and HEAD done here.
-// Limits: header 32 KiB, body per route, 60 s idle, 30 s for the header, connections.
+// a worker pool so that they may block. Files go out by sendfile(2) with ranges, conditional requests and HEAD done
+// here. Limits: header 32 KiB, body per route, 60 s idle, 30 s for the header, connections.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,20 +20,23 @@ struct ServerRequest {
   std::string path;    // percent-decoded path without query; rejects NUL, and ".." segments are answered 400
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   Headers headers;
-  std::string body;    // complete for normal routes
-  Path body_file;      // set for routes with `spool_body`: the body is on disk, not in memory; removed after the handler
+  std::string body;  // complete for normal routes
+  Path body_file;    // set for routes with `spool_body`: the body is on disk, not in memory; removed after the handler
   uint64_t body_size_bytes = 0;
-  std::string remote;  // "127.0.0.1:54321"
+  std::string remote;                 // "127.0.0.1:54321"
   std::vector<std::string> captures;  // of the route's pattern, in order
+  // The client hung up or the server drains: a handler that waits (a long-poll) asks this now and then. Only inside the
+  // handler or its stream; empty in requests made by tests.
+  std::function<bool()> cancelled;
   std::string query_value(std::string_view key, std::string_view fallback = "") const;
 };
 
 struct ServerResponse {
   int status = 200;
-  Headers headers;    // Content-Length, Date, Connection are ours
+  Headers headers;  // Content-Length, Date, Connection are ours
   std::string body;
-  Path file;          // when set: sent instead of body, with Range / If-Range / If-None-Match / If-Modified-Since done
-  std::string etag;   // strong validator without quotes; "" none. 304 for GET and HEAD is done here, for bodies too
+  Path file;         // when set: sent instead of body, with Range / If-Range / If-None-Match / If-Modified-Since done
+  std::string etag;  // strong validator without quotes; "" none. 304 for GET and HEAD is done here, for bodies too
   // Server-sent events or a long download of unknown length: called on a worker thread until it returns; write()
   // returns false when the client is gone. Sent chunked.
   std::function<void(const std::function<bool(std::string_view)>& write)> stream;
@@ -46,7 +49,7 @@ struct ServerResponse {
 };
 
 struct Route {
-  std::string method;   // "GET" also answers HEAD
+  std::string method;  // "GET" also answers HEAD
   // Segments: literal, `{}` one segment, a last `{*}` the rest (may contain '/'), and `{+}` one or more segments in
   // the middle (an OCI repository name). Captures are percent-decoded.
   std::string pattern;
@@ -57,15 +60,16 @@ struct Route {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  uint16_t port = 0;               // 0: the kernel chooses; ask port()
-  Path unix_socket;                // instead of address:port
-  int loops = 0;                   // 0: one per core
-  int workers = 16;                // long-polls hold one each: at least the number of waiting clients
+  uint16_t port = 0;  // 0: the kernel chooses; ask port()
+  Path unix_socket;   // instead of address:port
+  int loops = 0;      // 0: one per core
+  int workers = 16;   // long-polls hold one each: at least the number of waiting clients
   int max_connections = 4096;
   int64_t header_timeout_ms = 30'000;
   int64_t idle_timeout_ms = 60'000;
-  Path spool_dir;                  // default $TMPDIR or /tmp
+  Path spool_dir;  // default $TMPDIR or /tmp
   std::string server_name = "dae";
+  // Called on a server thread after the last byte of each answer; must not block.
   std::function<void(const ServerRequest&, int status, uint64_t bytes, int64_t duration_ms)> on_access;
 };
 
@@ -74,7 +78,8 @@ class HttpServer {
   virtual ~HttpServer() = default;  // drains
   virtual uint16_t port() const = 0;
   virtual std::string url() const = 0;  // "http://127.0.0.1:8411"
-  // Stops accepting, lets requests in flight end, at most `grace_ms`; then closes.
+  // Stops accepting, closes idle connections, lets requests in flight end, at most `grace_ms`; then closes. Event
+  // streams (text/event-stream) end at once: their write() returns false. Other streams get it when the grace is over.
   virtual void drain(int64_t grace_ms) = 0;
 };
 

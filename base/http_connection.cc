@@ -1,0 +1,273 @@
+#include "base/http_connection.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace dae {
+
+namespace {
+
+constexpr int64_t kLingerMs = 2'000;
+constexpr int kReadsPerTurn = 32;  // of 64 KiB: then the loop's other connections have their turn
+constexpr size_t kKeptBufferBytes = 16 << 10;
+
+int64_t now_ms() {
+  return SystemClock().monotonic_ms();
+}
+
+}  // namespace
+
+void ServerCore::connection_opened() {
+  std::lock_guard lock(mutex_);
+  ++connections_;
+}
+void ServerCore::connection_closed() {
+  std::lock_guard lock(mutex_);
+  if (--connections_ == 0) empty_.notify_all();
+}
+int ServerCore::connections() const {
+  std::lock_guard lock(mutex_);
+  return connections_;
+}
+bool ServerCore::wait_until_empty(int64_t at_most_ms) {
+  std::unique_lock lock(mutex_);
+  auto is_empty = [this] { return connections_ == 0; };
+  if (at_most_ms >= 0) return empty_.wait_for(lock, std::chrono::milliseconds(at_most_ms), is_empty);
+  empty_.wait(lock, is_empty);
+  return true;
+}
+
+Connection::Connection(ServerCore& core, ServerLoop& home, Fd socket, std::string remote)
+    : core_(core), home_(home), watch_(home.loop, std::move(socket)), remote_(std::move(remote)) {
+  core_.connection_opened();
+}
+
+Connection::~Connection() {
+  core_.connection_closed();
+}
+
+void Connection::start() {
+  home_.connections.emplace(this, shared_from_this());
+  if (core_.draining) return close();
+  set_deadline(core_.options.header_timeout_ms);
+  read_some();
+}
+
+void Connection::set_deadline(int64_t in_ms) {
+  deadline_ms_ = now_ms() + in_ms;
+}
+
+void Connection::check_deadline(int64_t at_ms) {
+  if (deadline_ms_ == 0 || at_ms < deadline_ms_) return;
+  bool request_begun = state_ == State::body || (state_ == State::header && request_started_ms_ != 0);
+  if (!request_begun) return close();
+  refuse(408, "the request did not arrive in time");
+}
+
+void Connection::begin_drain() {
+  if (state_ == State::idle || (state_ == State::header && request_started_ms_ == 0)) close();
+}
+
+void Connection::abort() {
+  if (state_ != State::handling) return close();
+  gone_ = true;
+  shutdown(watch_.fd(),
+           SHUT_RDWR);  // wakes a stream that waits for the client; close() follows when the worker is done
+}
+
+void Connection::read_some() {
+  auto self = shared_from_this();  // close() drops the loop's reference
+  reading_ = true;
+  parse();
+  for (int turn = 0; wants_bytes(); ++turn) {
+    if (turn == kReadsPerTurn) {
+      home_.loop.post([self] { self->read_some(); });
+      break;
+    }
+    if (!receive_once()) {
+      if (state_ != State::closed) watch_.wait_readable([self] { self->read_some(); });
+      break;
+    }
+    parse();
+  }
+  reading_ = false;
+}
+
+bool Connection::receive_once() {
+  ssize_t got = recv(watch_.fd(), home_.scratch.data(), home_.scratch.size(), 0);
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return false;
+  if (got <= 0) {
+    close();
+    return false;
+  }
+  if (in_pos_ == in_.size()) {
+    in_.clear();
+    in_pos_ = 0;
+  }
+  in_.append(home_.scratch.data(), static_cast<size_t>(got));
+  if (state_ == State::body) set_deadline(core_.options.idle_timeout_ms);
+  return true;
+}
+
+// Feeds the parser with what has arrived, until it wants more or the connection waits for something else.
+void Connection::parse() {
+  while (wants_bytes() && in_pos_ < in_.size()) {
+    if (state_ == State::idle || request_started_ms_ == 0) begin_header();
+    size_t used = 0;
+    auto progress = parser_.feed(std::string_view(in_).substr(in_pos_), &used);
+    in_pos_ += used;
+    if (progress == RequestParser::Progress::need_more) break;
+    if (progress == RequestParser::Progress::failed) {
+      refuse(parser_.error_status(), parser_.error_reason());
+      break;
+    }
+    if (progress == RequestParser::Progress::header_done) {
+      if (on_header() && !parser_.has_body()) dispatch();
+    } else if (progress == RequestParser::Progress::message_done) {
+      dispatch();
+    }
+  }
+  if (in_pos_ > 0) in_.erase(0, std::exchange(in_pos_, 0));
+}
+
+void Connection::begin_header() {
+  // RFC 9112 section 2.2: an empty line before the request line is forgiven.
+  while (std::string_view(in_).substr(in_pos_).starts_with("\r\n")) in_pos_ += 2;
+  if (in_pos_ == in_.size()) return;
+  if (state_ == State::idle) set_deadline(core_.options.header_timeout_ms);
+  state_ = State::header;
+  request_started_ms_ = now_ms();
+  reported_ = false;
+}
+
+// False: answered already.
+bool Connection::on_header() {
+  ServerRequest& request = parser_.request();
+  request.remote = remote_;
+  auto target = parse_target(request.target);
+  if (!target) return refuse(400, "the path is not one that can exist here");
+  request.path = std::move(target->path);
+  request.query = std::move(target->query);
+  if (request.headers.has("Expect") && !parser_.expects_continue() && parser_.http_minor() == 1) {
+    return refuse(417, "only `100-continue` can be expected");
+  }
+  Router::Match match = core_.router.match(request.method, target->segments);
+  route_ = match.route;
+  if (route_ == nullptr) {
+    if (match.allow.empty()) return refuse(404, "nothing is here");
+    return refuse(405, "this method is not allowed here", {{"Allow", match.allow}});
+  }
+  request.captures = std::move(match.captures);
+  request.cancelled = [weak = weak_from_this()] {
+    auto self = weak.lock();
+    return !self || self->client_gone();
+  };
+  if (!accept_body(*route_)) return false;
+  if (parser_.has_body()) {
+    state_ = State::body;
+    set_deadline(core_.options.idle_timeout_ms);
+  }
+  return true;
+}
+
+// False: answered already.
+bool Connection::accept_body(const Route& route) {
+  if (parser_.content_length().value_or(0) > route.body_limit_bytes) {
+    return refuse(413, "at most " + format_bytes(route.body_limit_bytes) + " are taken here");
+  }
+  if (!parser_.has_body() && !route.spool_body) return true;
+  try {
+    body_ = std::make_unique<BodySink>(route, core_.options.spool_dir, &parser_.request());
+  } catch (const Error& error) {
+    log_error("cannot take an upload", {{"error", error.what()}});
+    return refuse(507, "there is no room for the upload");
+  }
+  parser_.on_body([this](std::string_view piece) {
+    int status = body_->take(piece);
+    if (status != 0) parser_.fail_with(status);
+    return status == 0;
+  });
+  if (parser_.expects_continue() && in_pos_ == in_.size()) {
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    // The socket's buffer is empty before an answer, so a short write means that the client is in trouble.
+    if (send(watch_.fd(), kContinue.data(), kContinue.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(kContinue.size())) {
+      close();
+      return false;
+    }
+  }
+  return true;
+}
+
+void Connection::dispatch() {
+  state_ = State::handling;
+  deadline_ms_ = 0;
+  core_.pool->submit([self = shared_from_this()] { self->handle(); });
+}
+
+// Answers from the loop itself. What is left of the request cannot be told from a next one, so the connection ends;
+// only a request that is complete and well-formed (404, 405) keeps it. Always false, for `return refuse(...)`.
+bool Connection::refuse(int status, std::string_view detail, const Headers& extra) {
+  bool complete = state_ == State::header && parser_.error_status() == 0 && !parser_.has_body() && status != 408;
+  unread_input_ = !complete;
+  body_.reset();
+  ServerResponse response = ServerResponse::problem(status, lower(http_reason(status)), std::string(detail));
+  for (const auto& [name, value] : extra.fields()) response.headers.add(name, value);
+  ReplyContext context{core_.options.server_name, complete ? parser_.http_minor() : 1,
+                       complete && parser_.keep_alive() && !core_.draining};
+  start_reply(make_reply(parser_.request(), std::move(response), context));
+  return false;
+}
+
+void Connection::next_request() {
+  parser_.reset();
+  route_ = nullptr;
+  request_started_ms_ = 0;
+  state_ = State::idle;
+  set_deadline(core_.options.idle_timeout_ms);
+  if (in_.empty() && in_.capacity() > kKeptBufferBytes) std::string().swap(in_);
+  if (core_.draining && in_pos_ == in_.size()) return close();
+  if (!reading_) read_some();
+}
+
+// Closing with unread bytes sends a reset, which may overtake the answer: read them away first, for a while.
+void Connection::linger() {
+  if (state_ != State::lingering) {
+    state_ = State::lingering;
+    shutdown(watch_.fd(), SHUT_WR);
+    set_deadline(kLingerMs);
+  }
+  for (int turn = 0; turn < kReadsPerTurn; ++turn) {
+    ssize_t got = recv(watch_.fd(), home_.scratch.data(), home_.scratch.size(), 0);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return close();
+    if (got < 0) break;
+  }
+  watch_.wait_readable([self = shared_from_this()] {
+    if (self->state_ == State::lingering) self->linger();
+  });
+}
+
+void Connection::close() {
+  if (state_ == State::closed) return;
+  report_access();
+  state_ = State::closed;
+  gone_ = true;
+  deadline_ms_ = 0;
+  watch_.close();
+  body_.reset();
+  home_.connections.erase(this);
+}
+
+void Connection::report_access() {
+  bool answered = state_ == State::writing || state_ == State::handling || state_ == State::lingering;
+  if (std::exchange(reported_, true) || !answered || !core_.options.on_access) return;
+  core_.options.on_access(parser_.request(), reply_.status, body_bytes_sent_, now_ms() - request_started_ms_);
+}
+
+}  // namespace dae

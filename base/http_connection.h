@@ -1,0 +1,117 @@
+#pragma once
+// One client's connection: bytes -> request -> worker -> answer -> next request. Internal to the HTTP server.
+// Everything runs on the connection's loop, but handle() and what it calls, which run on a worker while the loop keeps
+// its hands off (state `handling`): the loop then only sets `gone_` and shuts the socket down.
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/http_body_sink.h"
+#include "base/http_loop.h"
+#include "base/http_reply.h"
+#include "base/http_request_parser.h"
+#include "base/http_router.h"
+#include "base/http_server.h"
+#include "base/worker_pool.h"
+
+namespace dae {
+
+class Connection;
+
+// What all connections of a server share.
+struct ServerCore {
+  ServerCore(ServerOptions server_options, std::vector<Route> routes)
+      : options(std::move(server_options)), router(std::move(routes)) {}
+
+  const ServerOptions options;
+  const Router router;
+  std::unique_ptr<WorkerPool> pool;
+  std::atomic<bool> draining{false};
+
+  void connection_opened();
+  void connection_closed();
+  int connections() const;
+  bool wait_until_empty(int64_t at_most_ms);  // < 0: as long as it takes
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable empty_;
+  int connections_ = 0;
+};
+
+struct ServerLoop {
+  EventLoop loop;
+  std::map<const Connection*, std::shared_ptr<Connection>> connections;  // loop's thread only
+  std::string scratch = std::string(64 << 10, '\0');                     // what recv(2) fills
+  std::thread thread;
+};
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(ServerCore& core, ServerLoop& home, Fd socket, std::string remote);
+  ~Connection();
+
+  void start();
+  void check_deadline(int64_t now_ms);
+  void begin_drain();
+  void abort();
+
+ private:
+  enum class State { idle, header, body, handling, writing, lingering, closed };
+
+  // http_connection.cc
+  void read_some();
+  bool receive_once();  // false: nothing to read now
+  void parse();
+  void begin_header();
+  bool on_header();
+  bool accept_body(const Route& route);
+  void dispatch();
+  bool refuse(int status, std::string_view detail, const Headers& extra = {});
+  void next_request();
+  void linger();
+  void close();
+  void report_access();
+  bool wants_bytes() const { return state_ == State::idle || state_ == State::header || state_ == State::body; }
+  void set_deadline(int64_t in_ms);
+
+  // http_connection_write.cc
+  void start_reply(Reply reply);
+  void pump();
+  bool send_memory();  // false: not all yet, or closed
+  bool send_file();
+  void reply_sent();
+  void handle();                                // worker
+  ServerResponse run_handler();                 // worker
+  void stream_out();                            // worker
+  bool write_blocking(std::string_view bytes);  // worker
+  bool client_gone() const;                     // worker
+
+  ServerCore& core_;
+  ServerLoop& home_;
+  EventLoop::Watch watch_;
+  const std::string remote_;
+  State state_ = State::header;
+  std::atomic<bool> gone_{false};
+  int64_t deadline_ms_ = 0;  // monotonic; 0: none
+  int64_t request_started_ms_ = 0;
+  bool reading_ = false;  // read_some() is on the stack and will go on by itself
+
+  std::string in_;
+  size_t in_pos_ = 0;
+  RequestParser parser_;
+  const Route* route_ = nullptr;
+  std::unique_ptr<BodySink> body_;
+
+  Reply reply_;
+  size_t memory_sent_ = 0;  // of head + body
+  uint64_t body_bytes_sent_ = 0;
+  bool unread_input_ = false;  // a body was refused: linger so that the answer is not lost to a reset
+  bool reported_ = true;
+};
+
+}  // namespace dae
