@@ -41,7 +41,9 @@ bool is_core_float(std::string_view text) {
 
 class YamlReader final : public YAML::EventHandler {
  public:
-  YamlReader(std::string_view text, const std::string& name) : text_(text), name_(name) {}
+  YamlReader(std::string_view text, const std::string& name) : text_(text), name_(name) {
+    if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);  // a byte order mark
+  }
 
   Value read() {
     value_detail::require_utf8(text_, name_);
@@ -75,12 +77,13 @@ class YamlReader final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
     if (wants_key()) fail(mark, "a key is missing");
-    add(Value(), mark);
+    add(Value(), mark);  // yaml-cpp's mark is where it gave up looking, often a line further; place() mends it
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& text) override {
     const bool plain = tag == "?" || tag.empty();
     if (!plain) refuse_tag(mark, tag);
+    if (!plain) require_closing_quote(mark);
     if (wants_key()) {
       stack_.back().key = text;
       stack_.back().key_position = position(mark);
@@ -138,6 +141,20 @@ class YamlReader final : public YAML::EventHandler {
     if (tag != "!" && tag != "?" && !tag.empty()) fail(mark, fmt::format("tags are not accepted (`{}`)", tag));
   }
 
+  // yaml-cpp takes the end of the file for a closing quote.
+  void require_closing_quote(const YAML::Mark& mark) const {
+    const auto start = static_cast<size_t>(mark.pos);
+    if (start >= text_.size() || (text_[start] != '"' && text_[start] != '\'')) return;
+    const char quote = text_[start];
+    for (size_t at = start + 1; at < text_.size(); ++at) {
+      if (quote == '"' && text_[at] == '\\')
+        ++at;
+      else if (text_[at] == quote)
+        return;
+    }
+    fail(mark, "a string is not closed");
+  }
+
   bool wants_key() const { return !stack_.empty() && stack_.back().is_map && !stack_.back().has_key; }
 
   void open(const YAML::Mark& mark, const std::string& tag, bool is_map) {
@@ -165,6 +182,7 @@ class YamlReader final : public YAML::EventHandler {
       root_ = std::move(value);
     } else if (Level& level = stack_.back(); level.is_map) {
       value.key_position = level.key_position;
+      if (value.is_null()) value.position = level.key_position;
       level.members.emplace_back(std::move(level.key), std::move(value));
       level.has_key = false;
     } else {

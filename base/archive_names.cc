@@ -1,0 +1,104 @@
+#include "base/archive_names.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "base/value_text.h"
+
+namespace dae::archive_detail {
+
+namespace {
+
+constexpr size_t kLongestName = 4095;      // PATH_MAX without its NUL
+constexpr size_t kLongestComponent = 255;  // NAME_MAX
+
+bool has_odd_character(std::string_view name) {
+  return std::any_of(name.begin(), name.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F || c == '\\';
+  });
+}
+
+}  // namespace
+
+std::optional<std::string> safe_name(std::string_view name) {
+  if (name.empty() || name.front() == '/' || name.size() > kLongestName || has_odd_character(name)) return std::nullopt;
+  if (value_detail::first_invalid_utf8(name)) return std::nullopt;
+  std::string out;
+  for (const std::string& part : split(name, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part == ".." || part.size() > kLongestComponent) return std::nullopt;
+    if (!out.empty()) out += '/';
+    out += part;
+  }
+  return out;
+}
+
+std::string strip_components(const std::string& name, int count) {
+  size_t at = 0;
+  for (int i = 0; i < count; ++i) {
+    const size_t slash = name.find('/', at);
+    if (slash == std::string::npos) return "";
+    at = slash + 1;
+  }
+  return name.substr(at);
+}
+
+void NameGuard::refuse(const std::string& message) const {
+  throw Error(ErrorKind::bad_input, message, archive_.string());
+}
+
+const NameGuard::Seen* NameGuard::find(const std::string& name) const {
+  const auto found = seen_.find(lower(name));
+  if (found == seen_.end()) return nullptr;
+  if (found->second.name != name) {
+    refuse(fmt::format("the names `{}` and `{}` differ only in case", found->second.name, name));
+  }
+  return &found->second;
+}
+
+void NameGuard::accept_parents(const std::string& name) {
+  for (size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
+    const std::string parent = name.substr(0, slash);
+    const Seen* seen = find(parent);
+    if (!seen) {
+      seen_.emplace(lower(parent), Seen{parent, EntryKind::directory});
+    } else if (seen->kind == EntryKind::link) {
+      refuse(fmt::format("`{}` would be written through the link `{}`", name, parent));
+    } else if (seen->kind == EntryKind::file) {
+      refuse(fmt::format("`{}` is a file and a directory", parent));
+    }
+  }
+}
+
+// `..` only in front: after a name that may itself be a link, `..` does not lead back to where the text says.
+void NameGuard::check_link(const std::string& name, std::string_view target) const {
+  const auto escapes = [&] { refuse(fmt::format("the link `{}` leaves the archive (`{}`)", name, target)); };
+  if (target.empty() || target.front() == '/' || target.size() > kLongestName || has_odd_character(target)) escapes();
+  auto depth = std::count(name.begin(), name.end(), '/');
+  bool descending = false;
+  for (const std::string& part : split(target, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part != "..") {
+      descending = true;
+    } else if (descending || --depth < 0) {
+      escapes();
+    }
+  }
+}
+
+void NameGuard::accept(const std::string& name, EntryKind kind, std::string_view link_target) {
+  accept_parents(name);
+  if (const Seen* seen = find(name)) {
+    // Tar archives made in several goes name a directory again; nothing is replaced by it.
+    if (seen->kind == EntryKind::directory && kind == EntryKind::directory) return;
+    refuse(fmt::format("`{}` is in it twice", name));
+  }
+  if (kind == EntryKind::link) check_link(name, link_target);
+  seen_.emplace(lower(name), Seen{name, kind});
+}
+
+}  // namespace dae::archive_detail

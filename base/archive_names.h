@@ -1,0 +1,40 @@
+#pragma once
+// Which names an archive may hold. Private to base/archive_*.cc.
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/fs.h"
+
+namespace dae::archive_detail {
+
+// "./a//b/" -> "a/b"; "" for the root itself; nullopt when the name is not safe below a directory.
+std::optional<std::string> safe_name(std::string_view name);
+// Drops `count` leading components; "" when nothing is left.
+std::string strip_components(const std::string& name, int count);
+
+enum class EntryKind { file, directory, link };
+
+// Sees the entries of one archive in order and refuses (Error bad_input) what could write outside, replace what another
+// entry wrote, or unpack differently on a file system without case.
+class NameGuard {
+ public:
+  explicit NameGuard(const Path& archive) : archive_(archive) {}
+  void accept(const std::string& name, EntryKind kind, std::string_view link_target = "");
+
+ private:
+  struct Seen {
+    std::string name;
+    EntryKind kind;
+  };
+  [[noreturn]] void refuse(const std::string& message) const;
+  void accept_parents(const std::string& name);
+  void check_link(const std::string& name, std::string_view target) const;
+  const Seen* find(const std::string& name) const;
+
+  const Path& archive_;
+  std::map<std::string, Seen> seen_;  // by the name without case
+};
+
+}  // namespace dae::archive_detail
