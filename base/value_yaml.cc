@@ -147,10 +147,12 @@ class YamlReader final : public YAML::EventHandler {
     if (start >= text_.size() || (text_[start] != '"' && text_[start] != '\'')) return;
     const char quote = text_[start];
     for (size_t at = start + 1; at < text_.size(); ++at) {
-      if (quote == '"' && text_[at] == '\\')
+      const bool escapes = quote == '"' ? text_[at] == '\\' : text_.substr(at, 2) == "''";
+      if (escapes) {
         ++at;
-      else if (text_[at] == quote)
+      } else if (text_[at] == quote) {
         return;
+      }
     }
     fail(mark, "a string is not closed");
   }
