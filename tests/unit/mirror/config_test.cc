@@ -1,0 +1,69 @@
+#include <gtest/gtest.h>
+
+#include "mirror/mirror.h"
+
+namespace dae::mirror {
+namespace {
+
+MirrorConfig parse(const std::string& yaml) {
+  return parse_mirror_config(parse_yaml(yaml, "mirror.yaml"));
+}
+
+std::string refusal(const std::string& yaml) {
+  try {
+    parse(yaml);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::bad_input);
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(MirrorConfig, HasAPipIndexWhenNoneIsNamed) {
+  const MirrorConfig config = parse("storage: /srv/mirror\n");
+  ASSERT_EQ(config.indexes.size(), 1u);
+  EXPECT_EQ(config.indexes[0].name, "pypi");
+  EXPECT_EQ(config.indexes[0].upstream, "pip");
+  EXPECT_EQ(config.storage, Path("/srv/mirror"));
+  EXPECT_EQ(config.port, 8400);
+}
+
+TEST(MirrorConfig, ReadsIndexesAddressAndLimits) {
+  const MirrorConfig config = parse(
+      "storage: here\n"
+      "listen: \"[::1]:8500\"\n"
+      "indexes:\n"
+      "  pypi: {upstream: pip, mode: pull-through}\n"
+      "  team: {upstream: \"https://index.example/simple\"}\n"
+      "limits: {page: 2MiB, file: 1 GB}\n");
+  ASSERT_EQ(config.indexes.size(), 2u);
+  EXPECT_EQ(config.indexes[1].upstream, "https://index.example/simple/");
+  EXPECT_EQ(config.address, "::1");
+  EXPECT_EQ(config.port, 8500);
+  EXPECT_EQ(config.page_limit_bytes, 2u << 20);
+  EXPECT_EQ(config.file_limit_bytes, 1'000'000'000u);
+}
+
+TEST(MirrorConfig, RefusesWhatIsPromisedForLaterAtItsPosition) {
+  EXPECT_NE(refusal("storage: here\nindexes:\n  pypi:\n    cooldown: 7d\n").find("mirror.yaml:4:"), std::string::npos);
+  EXPECT_NE(refusal("storage: here\nindexes: {a: {uploads: true}}\n").find("not supported yet"), std::string::npos);
+  EXPECT_NE(refusal("storage: here\nindexes: {a: {mode: sync}}\n").find("not supported yet"), std::string::npos);
+  EXPECT_NE(refusal("storage: s3://bucket/prefix\n").find("not supported yet"), std::string::npos);
+  EXPECT_NE(refusal("storage: here\nlimits: {upload: 200MiB}\n").find("not supported yet"), std::string::npos);
+}
+
+TEST(MirrorConfig, RefusesUnknownKeysNamesAndValues) {
+  EXPECT_NE(refusal("storage: here\nstorge: there\n").find("mirror.yaml:2:1"), std::string::npos);
+  EXPECT_NE(refusal("storage: here\nindexes: {v2: {upstream: pip}}\n").find("cannot be the name"), std::string::npos);
+  EXPECT_NE(refusal("storage: here\nindexes: {a/b: {upstream: pip}}\n").find("cannot be the name"), std::string::npos);
+  EXPECT_NE(refusal("storage: here\nindexes: {a: {upstream: \"ftp://x/\"}}\n").find("neither `pip`"),
+            std::string::npos);
+  EXPECT_NE(refusal("storage: here\nlisten: 8400\n"), "accepted");
+  EXPECT_NE(refusal("storage: here\nlisten: \"127.0.0.1:99999\"\n"), "accepted");
+  EXPECT_NE(refusal("storage: here\nlimits: {page: much}\n"), "accepted");
+  EXPECT_NE(refusal("storage: here\nlimits: {page: -1}\n"), "accepted");
+  EXPECT_NE(refusal("indexes: {}\n"), "accepted");
+}
+
+}  // namespace
+}  // namespace dae::mirror
