@@ -28,7 +28,9 @@ class BeastParser final : public http::basic_parser<true> {
  public:
   BeastParser() {
     header_limit(kMaxRequestHeaderBytes);
-    body_limit(boost::none);  // counted by the connection, whose limit is the route's
+    // Counted by the connection, whose limit is the route's. Not `boost::none`: Boost 1.74 compares a Content-Length with
+    // it as if it were the smallest number.
+    body_limit(UINT64_MAX);
     eager(false);
   }
 
