@@ -9,18 +9,26 @@
 namespace dae::resolver {
 namespace {
 
-// Reads "tree NUL module NUL module … NUL NUL" groups. The compiled name of the file is its path in the wheel: the
-// import system replaces it by where the module really is, and the bytes do not depend on a temporary directory.
+// Reads groups "tree NUL module NUL module NUL", each ended by one more NUL. The compiled name of the file is its path
+// in the wheel: the import system replaces it by where the module really is, and the bytes do not depend on a temporary
+// directory. Written by hand after PEP 552 (magic, flags 1 = hash-based and unchecked, hash of the source, code): the
+// standard module `py_compile` takes half as long again, for atomic replaces that a private directory does not need.
 constexpr const char* kWorker = R"python(
-import os, py_compile, sys, warnings
+import gc, importlib.util, marshal, os, sys, warnings
 warnings.simplefilter("ignore")
-mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+gc.disable()
+head = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
 for group in sys.stdin.buffer.read().split(b"\0\0"):
     tree, *modules = [os.fsdecode(name) for name in group.split(b"\0") if name] or [""]
     for module in modules:
-        path = os.path.join(tree, module)
         try:
-            py_compile.compile(path, dfile=module, doraise=True, invalidation_mode=mode)
+            with open(os.path.join(tree, module), "rb") as file:
+                source = file.read()
+            code = marshal.dumps(compile(source, module, "exec", dont_inherit=True))
+            target = os.path.join(tree, importlib.util.cache_from_source(module))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target, "wb") as file:
+                file.write(head + importlib.util.source_hash(source) + code)
         except Exception:
             pass
 )python";
