@@ -66,7 +66,9 @@ void ControlCore::close_rollout(ControlTxn& txn, const Rollout& rollout) {
   }
   for (const auto& [name, known] : nodes_) {
     if (!groups.contains(known.node.group) || members.contains(name)) continue;
-    set_desired(txn, {name, rollout.app, rollout.release});
+    if (!set_desired(txn, {name, rollout.app, rollout.release})) continue;
+    append_event(txn, {0, clock_.wall_ms(), rollout.app, rollout.id, "",
+                       fmt::format("node `{}` of group `{}` gets it too", name, known.node.group), ""});
   }
 }
 
