@@ -54,6 +54,12 @@ bool is_wheel_distribution(std::string_view name) {
 
 }  // namespace
 
+std::pair<int64_t, std::string> WheelName::build_order() const {
+  if (build.empty()) return {-1, ""};
+  const size_t digits = std::min(build.find_first_not_of("0123456789"), build.size());
+  return {parse_int(build.substr(0, digits)).value_or(0), build.substr(digits)};
+}
+
 bool is_valid_name(std::string_view name) {
   if (name.empty() || !is_alnum(name.front()) || !is_alnum(name.back())) return false;
   return std::all_of(name.begin(), name.end(), [](char c) { return is_alnum(c) || is_separator(c); });
@@ -84,7 +90,8 @@ std::optional<WheelName> parse_wheel_name(std::string_view file_name) {
   out.distribution = normalize_name(parts[0]);
   out.version = *std::move(version);
   if (parts.size() == 6) {
-    if (parts[2].empty() || !is_digit(parts[2].front())) return std::nullopt;
+    const size_t digits = std::min(parts[2].find_first_not_of("0123456789"), parts[2].size());
+    if (digits == 0 || !parse_int(parts[2].substr(0, digits))) return std::nullopt;
     out.build = parts[2];
   }
   out.tags = expand_tags(parts[parts.size() - 3], parts[parts.size() - 2], parts[parts.size() - 1]);

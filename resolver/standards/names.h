@@ -1,8 +1,10 @@
 #pragma once
 // Names: PEP 503 normalisation, wheel file names (PEP 427/491, build tags), sdist file names (PEP 625 and before).
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "resolver/standards/version.h"
@@ -17,6 +19,8 @@ struct WheelName {
   Version version;
   std::string build;              // "" or "1abc"
   std::vector<std::string> tags;  // expanded "py3-none-any", compressed sets multiplied out
+  // Breaks ties between wheels of one version and tag: the higher one is preferred, none is lowest.
+  std::pair<int64_t, std::string> build_order() const;
 };
 std::optional<WheelName> parse_wheel_name(std::string_view file_name);
 

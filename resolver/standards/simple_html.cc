@@ -93,7 +93,7 @@ std::optional<IndexFile> anchor_file(const Anchor& anchor, const std::string& ba
   const std::string_view reference = trim(*href);
   bool placed = place_file(file, base_url, reference);
   // "…/download?id=7": PEP 503 makes the anchor's text the file name.
-  if (!file.url.empty() && !is_distribution(file.name) && is_distribution(anchor.text)) {
+  if (!file.url.empty() && (!placed || !is_distribution(file.name)) && is_distribution(anchor.text)) {
     file.name = anchor.text;
     placed = place_file(file, base_url, reference);
   }

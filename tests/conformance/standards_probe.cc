@@ -85,8 +85,9 @@ std::string wheel_name(const Fields& in) {
   const auto wheel = parse_wheel_name(in.at(1));
   if (!wheel) return "error";
   const std::set<std::string> tags(wheel->tags.begin(), wheel->tags.end());
-  return wheel->distribution + " " + wheel->version.text() + " " + wheel->build + " " +
-         join({tags.begin(), tags.end()}, ",");
+  const auto [number, rest] = wheel->build_order();
+  const std::string build = number < 0 ? "" : std::to_string(number) + rest;
+  return wheel->distribution + " " + wheel->version.text() + " " + build + " " + join({tags.begin(), tags.end()}, ",");
 }
 
 std::string sdist_name(const Fields& in) {

@@ -1,6 +1,7 @@
 // Feeds mutated texts to every parser of resolver/standards. A parser may refuse a text with an Error and must do
 // nothing worse; what it accepts must come out of its own text() unchanged. The sequence depends on the seed only:
 //   standards_fuzz <iterations> [seed]
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -129,7 +130,12 @@ void check_page(const std::string& body, const char* type) {
     const ProjectPage again = parse_project_page(json, kSimpleJson, url, "x");
     if (render_project_json(again) != json) fail("simple page", body, json);
     const ProjectPage html = parse_project_page(render_project_html(page), kSimpleHtml, url, "x");
-    if (html.files.size() != page.files.size()) fail("simple page as html", body, json);
+    // HTML has no field for the name: it is the end of the URL.
+    const auto named_by_url = [](const IndexFile& file) {
+      return file.url.ends_with("/" + file.name) && file.name.find_first_of("%?") == std::string::npos;
+    };
+    const auto kept = std::count_if(page.files.begin(), page.files.end(), named_by_url);
+    if (html.files.size() < static_cast<size_t>(kept)) fail("simple page as html", body, json);
   } catch (const Error&) {
   }
   try {
