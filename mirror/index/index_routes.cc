@@ -37,7 +37,8 @@ PageRequest parse_page_path(const std::string& path, const std::string& index) {
     rest.remove_prefix(std::min(rest.size(), html_only.size() + 1));
   }
   page.name = rest;
-  page.valid = rest.find('/') == std::string_view::npos;
+  const bool empty_segment = page.name.empty() && path.ends_with("//");
+  page.valid = rest.find('/') == std::string_view::npos && !empty_segment;
   return page;
 }
 

@@ -70,7 +70,8 @@ resolver::IndexFile read_file_row(const Statement& row) {
   file.name = row.text(0);
   file.url = row.text(1);
   file.sha256 = row.text(2);
-  for (const auto& [algorithm, hex] : parse_json(row.text(3), "catalog").root.as_object()) {
+  const Document hashes = parse_json(row.text(3), "catalog");
+  for (const auto& [algorithm, hex] : hashes.root.as_object()) {
     file.hashes[algorithm] = hex.as_string();
   }
   file.hashes["sha256"] = file.sha256;

@@ -79,9 +79,11 @@ HttpResponse Upstream::send(const Root& root, HttpRequest request) {
     HttpResponse response = root.transport->send(std::move(request));
     metrics_.upstream_bytes += response.body.size();
     return response;
-  } catch (...) {
+  } catch (const Error& error) {
     metrics_.upstream_errors += 1;
-    throw;
+    // Whatever upstream did wrong is no fault of the client's request (400); our own disk stays our own (500).
+    if (error.kind() == ErrorKind::io) throw;
+    throw Error(ErrorKind::network, error.message(), error.subject(), error.hint()).because(error.cause());
   }
 }
 

@@ -30,6 +30,7 @@ struct Client : ::testing::Test {
     Manifest manifest;
     manifest.config = put(kConfigType, R"({"name":"bubbler"})");
     manifest.layers.push_back(put(kSourceType, source));
+    manifest.layers[0].annotations[kTarDigest] = Digest::of("the tar of " + source).oci();
     for (int i = 0; i < wheels; ++i) {
       const std::string name = "w" + std::to_string(i) + "-1.0-py3-none-any.whl";
       manifest.layers.push_back(put(kWheelType, std::string(10'000 + static_cast<size_t>(i), 'w'), name));

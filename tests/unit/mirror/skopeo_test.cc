@@ -40,7 +40,8 @@ TEST_F(Skopeo, CopiesAnArtifactOutAndInWithItsDigest) {
   const std::string config = R"({"name":"bubbler"})", source(300'000, 's'), wheel(2'000'000, 'w');
   Manifest manifest;
   manifest.config = {kConfigType, blobs->put(config), config.size(), {}};
-  manifest.layers.push_back({kSourceType, blobs->put(source), source.size(), {}});
+  const std::string tar_digest = Digest::of("the tar").oci();
+  manifest.layers.push_back({kSourceType, blobs->put(source), source.size(), {{kTarDigest, tar_digest}}});
   manifest.layers.push_back({kWheelType, blobs->put(wheel), wheel.size(), {{kTitle, "w-1-py3-none-any.whl"}}});
   SilentSink events;
   RegistryClient client(*mirror.transport, mirror.url());
