@@ -22,7 +22,7 @@ struct HttpRequest {
   Headers headers;
   std::string body;
   Path body_file;                           // streamed when set, instead of `body`
-  int64_t timeout_ms = 0;                   // whole transfer; 0: only the idle limit (30 s without a byte)
+  int64_t timeout_ms = 0;                   // everything, retries too; 0: only the idle limit (30 s without a byte)
   uint64_t body_limit_bytes = 64ull << 20;  // a larger answer is an Error (bad_input), never memory
   int retries = 3;                          // of idempotent methods, on 408/429/5xx and broken connections
   bool follow_redirects = true;
@@ -30,7 +30,7 @@ struct HttpRequest {
   std::string bearer_token;  // sent as Authorization; never logged, dropped on cross-host redirects
   // Receives the body piece by piece instead of HttpResponse::body (only for 2xx). Called on the engine's thread; must
   // not block long; an exception ends the transfer and is rethrown by send(). After a retry it is called from the
-  // first byte again, preceded by `on_restart`.
+  // first byte again, preceded by `on_restart`; without an `on_restart` nothing is retried once bytes were handed out.
   std::function<void(std::string_view)> on_body;
   std::function<void()> on_restart;
   std::function<void(int status, const Headers&)> on_headers;  // final answer's, before its body
