@@ -169,16 +169,16 @@ TEST(AppConfig, RefusesWhatWouldBecomeADangerousPathOrLine) {
   const auto with = [](const char* key, Value value) {
     return config_fault([&](Value& root) { root.set(key, std::move(value)); });
   };
-  EXPECT_EQ(with("name", "../x"), "`../x` cannot be the name");
-  EXPECT_EQ(with("static", Value::object({{"/s", "../.."}})), "`../..` cannot be the static");
-  EXPECT_EQ(with("static", Value::object({{"/s; root /", "s"}})), "`/s; root /` cannot be the static");
+  EXPECT_EQ(with("name", "../x"), "`../x` is not allowed as `name`");
+  EXPECT_EQ(with("static", Value::object({{"/s", "../.."}})), "`../..` is not allowed as `static`");
+  EXPECT_EQ(with("static", Value::object({{"/s; root /", "s"}})), "`/s; root /` is not allowed as `static`");
   EXPECT_EQ(with("gateway", Value::object({{"hosts", Value::strings(std::vector<std::string>{"a; b"})}})),
-            "`a; b` cannot be the hosts");
-  EXPECT_EQ(with("env", Value::object({{"A=B", "x"}})), "`A=B` cannot be the env");
+            "`a; b` is not allowed as `hosts`");
+  EXPECT_EQ(with("env", Value::object({{"A=B", "x"}})), "`A=B` is not allowed as `env`");
   EXPECT_EQ(with("instances", Value(Value::Array{Value::object({{"name", "a/b"}, {"type", "web"}})})),
-            "`a/b` cannot be the name");
+            "`a/b` is not allowed as `name`");
   EXPECT_EQ(with("instances", Value(Value::Array{Value::object({{"name", "a"}, {"type", "vm"}})})),
-            "`vm` cannot be the type");
+            "`vm` is not allowed as `type`");
   const Value twice = Value::object({{"name", "a"}, {"type", "web"}});
   EXPECT_EQ(with("instances", Value(Value::Array{twice, twice})), "`a` is in `instances` twice");
 }
