@@ -1,5 +1,6 @@
 #pragma once
 // pylock.toml 1.0 (PEP 751 / "pylock.toml specification"): read strictly, written byte-stable.
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,22 +30,24 @@ struct LockedPackage {
   std::vector<std::string> dependencies;  // names; informational
   std::vector<LockedFile> wheels;
   std::optional<LockedFile> sdist;
-  std::optional<LockedFile> archive;      // direct URL of an archive or wheel
+  std::optional<LockedFile> archive;  // direct URL of an archive or wheel
+  std::string other_source;           // "vcs" or "directory": read, but neither written nor installed
 };
 
 struct Lock {
   std::string requires_python;
-  std::vector<std::string> environments;  // markers
-  std::vector<LockedPackage> packages;    // sorted by name
+  std::vector<std::string> environments;                               // markers
+  std::vector<std::string> extras, dependency_groups, default_groups;  // none in what we write
+  std::vector<LockedPackage> packages;                                 // sorted by name
   // [tool.dae]: the inputs this lock answers, so that an unchanged input is a no-op.
   std::string input_digest;
   std::vector<Target> targets;
   std::string cutoff;
 };
 
-Lock read_lock(const Path& path);                                     // Error bad_input with file:line:column
+Lock read_lock(const Path& path);  // Error bad_input with file:line:column
 Lock parse_lock(std::string_view text, std::string name);
-std::string render_lock(const Lock& lock);                            // same lock, same bytes
+std::string render_lock(const Lock& lock);  // same lock, same bytes
 
 // What to install on one machine (the specification's "Installing" steps): packages whose marker holds, one file each.
 struct Selected {

@@ -10,12 +10,13 @@
 namespace dae::resolver {
 
 struct ProjectFile {
-  Path path;                            // pyproject.toml or pip-req.txt
-  std::string name;                     // [project] name, or ""
-  std::string version;                  // [project] version, or ""
-  std::string requires_python;          // [project] requires-python, or ""
+  Path path;                                  // pyproject.toml or pip-req.txt
+  std::string name;                           // [project] name, or ""
+  std::string version;                        // [project] version, or ""
+  std::string requires_python;                // [project] requires-python, or ""
   std::vector<RootRequirement> requirements;  // origin "pyproject.toml:7"
   std::vector<RootRequirement> dev;           // [dependency-groups] dev
+  std::vector<RootRequirement> constraints;   // -c lines of pip-req.txt
 };
 // Looks for pyproject.toml with [project], then pip-req.txt. Throws not_found with a hint.
 ProjectFile read_project(const Path& app_dir);

@@ -12,6 +12,7 @@ namespace dae::resolver {
 
 struct LockRequest {
   std::vector<RootRequirement> requirements;
+  std::vector<RootRequirement> constraints;
   std::string requires_python;
   std::vector<Target> targets;
   std::vector<std::string> index_urls;  // recorded per package, in what the lock says
