@@ -28,8 +28,8 @@ class BeastParser final : public http::basic_parser<true> {
  public:
   BeastParser() {
     header_limit(kMaxRequestHeaderBytes);
-    // Counted by the connection, whose limit is the route's. Not `boost::none`: Boost 1.74 compares a Content-Length with
-    // it as if it were the smallest number.
+    // Counted by the connection, whose limit is the route's. Not `boost::none`: Boost 1.74 compares a Content-Length
+    // with it as if it were the smallest number.
     body_limit(UINT64_MAX);
     eager(false);
   }
@@ -41,11 +41,10 @@ class BeastParser final : public http::basic_parser<true> {
   std::string error_reason;
 
  private:
-  void on_request_impl(http::verb, string_view method, string_view target, int version, error_code& ec) override {
+  void on_request_impl(http::verb, string_view method, string_view target, int version, error_code&) override {
     request.method = plain(method);
     request.target = plain(target);
     http_version = version;
-    if (version != 11 && version != 10) refuse(505, "only HTTP/1.0 and HTTP/1.1 are spoken here", ec);
   }
   void on_response_impl(int, string_view, int, error_code&) override {}
   void on_field_impl(http::field, string_view name, string_view value, error_code& ec) override {

@@ -306,7 +306,7 @@ TEST_F(HttpServerTest, RefusesAmbiguousAndMalformedRequests) {
       {"GET /hello HTTP/1.1\r\nHost: h\r\nX : 1\r\n\r\n", "400"},
       {"GET  /hello HTTP/1.1\r\nHost: h\r\n\r\n", "400"},
       {"GET /hello HTTP/1.1\nHost: h\n\n\r\n\r\n", "400"},
-      {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505"},
+      {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400"},
       {"CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n", "400"},
       {"\x16\x03\x01\x02garbage that is no HTTP\r\n\r\n", "400"},
       {"GET /hello HTTP/1.1\r\nHost: h\r\nExpect: a-pony\r\n\r\n", "417"},
