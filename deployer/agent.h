@@ -20,8 +20,9 @@ struct AgentOptions {
   std::string python;           // interpreter, or "" = search
   std::string gateway_url;
   int64_t drain_ms = 30'000;
-  int64_t settle_ms = 1'000;    // a ready release must stay up so long before the switch
-  int keep = 3;                 // good releases besides current and previous
+  int64_t settle_ms = 1'000;            // a ready release must stay up so long before the switch
+  int64_t ready_deadline_ms = 120'000;  // from the start of the instances to readiness
+  int keep = 3;                         // good releases besides current and previous
 };
 
 // Runs until `StopSignal`. `stop_apps`: on a stop, instances are ended too (dae local down); else they stay up.
