@@ -10,8 +10,8 @@
 namespace dae::mirror {
 namespace {
 
-// A request that waits for an upstream holds a worker; forty slow ones must not stop the registry.
-constexpr int kWorkers = 64;
+constexpr int kWorkers = 160;
+constexpr int kWaitingForUpstream = 128;
 constexpr size_t kRenderCacheBytes = 64u << 20;
 
 class RunningMirror final : public Mirror {
@@ -24,7 +24,7 @@ class RunningMirror final : public Mirror {
         catalog_(config.storage / "catalog.db"),
         pages_(catalog_),
         indexes_(make_indexes(transport, runner)),
-        files_(indexes_, pages_, *blobs_, metrics_),
+        files_(indexes_, pages_, *blobs_, metrics_, gate_),
         registry_(catalog_, clock),
         uploads_(catalog_, *blobs_, clock, config.storage / "uploads", config.file_limit_bytes),
         server_(start()) {
@@ -50,7 +50,8 @@ class RunningMirror final : public Mirror {
     Indexes indexes;
     for (const IndexConfig& index : config_.indexes) {
       auto upstream = std::make_unique<Upstream>(index, config_, transport, runner, metrics_);
-      indexes[index.name] = std::make_unique<PullThroughIndex>(index, std::move(upstream), pages_, clock_, metrics_);
+      indexes[index.name] =
+          std::make_unique<PullThroughIndex>(index, std::move(upstream), pages_, clock_, metrics_, gate_);
     }
     return indexes;
   }
@@ -95,6 +96,7 @@ class RunningMirror final : public Mirror {
   MirrorConfig config_;
   Clock& clock_;
   Metrics metrics_;
+  Gate gate_{kWaitingForUpstream};
   FileLock lock_;
   std::unique_ptr<BlobStore> blobs_;
   Catalog catalog_;

@@ -33,7 +33,9 @@ FileStore::Listed FileStore::find(const Digest& digest, const std::string& name)
 
 Digest FileStore::package(const Digest& digest, const std::string& name) {
   const Listed listed = find(digest, name);
-  if (!blobs_.has(digest)) pull(listed, digest);
+  if (blobs_.has(digest)) return digest;
+  const Gate::Pass pass(gate_);
+  pull(listed, digest);
   return digest;
 }
 
@@ -53,6 +55,7 @@ Digest FileStore::metadata(const Digest& digest, const std::string& name) {
   const std::string& wanted =
       listed.row.metadata_sha256.empty() ? listed.row.known_metadata_sha256 : listed.row.metadata_sha256;
   if (!wanted.empty() && blobs_.has(Digest::parse(wanted))) return Digest::parse(wanted);
+  const Gate::Pass pass(gate_);
   return metadata_flights_.run(digest.hex() + "/" + name, [&] { return pull_metadata(digest, name); });
 }
 

@@ -15,8 +15,8 @@ using Indexes = std::map<std::string, std::unique_ptr<PullThroughIndex>, std::le
 // refresh. All throw Error not_found, or network when upstream's answer is none or wrong.
 class FileStore {
  public:
-  FileStore(const Indexes& indexes, PageStore& pages, BlobStore& blobs, Metrics& metrics)
-      : indexes_(indexes), pages_(pages), blobs_(blobs), metrics_(metrics) {}
+  FileStore(const Indexes& indexes, PageStore& pages, BlobStore& blobs, Metrics& metrics, Gate& gate)
+      : indexes_(indexes), pages_(pages), blobs_(blobs), metrics_(metrics), gate_(gate) {}
   // The digest of the blob that holds the answer; it is there.
   Digest package(const Digest& digest, const std::string& name);
   Digest metadata(const Digest& digest, const std::string& name);
@@ -37,6 +37,7 @@ class FileStore {
   PageStore& pages_;
   BlobStore& blobs_;
   Metrics& metrics_;
+  Gate& gate_;
   SingleFlight<bool> file_flights_;
   SingleFlight<Digest> metadata_flights_;
 };

@@ -165,18 +165,29 @@ ServerResponse package(IndexService& service, const ServerRequest& request) {
   return response;
 }
 
+Route route_to(std::string pattern, std::function<ServerResponse(const ServerRequest&)> handle) {
+  const auto guarded = [handle = std::move(handle)](const ServerRequest& request) {
+    try {
+      return handle(request);
+    } catch (const TooBusy& busy) {
+      ServerResponse response = ServerResponse::problem(503, busy.message(), "", busy.hint());
+      response.headers.set("Retry-After", "1");
+      return response;
+    }
+  };
+  return {.method = "GET", .pattern = std::move(pattern), .handle = guarded};
+}
+
 }  // namespace
 
 void add_index_routes(std::vector<Route>& routes, IndexService& service) {
-  routes.push_back({.method = "GET",
-                    .pattern = "/packages/{}/{}/{}",
-                    .handle = [&service](const ServerRequest& request) { return package(service, request); }});
+  routes.push_back(
+      route_to("/packages/{}/{}/{}", [&service](const ServerRequest& request) { return package(service, request); }));
   for (const auto& [name, index] : service.indexes) {
-    const auto handle = [&service, &index = *index](const ServerRequest& request) {
-      return simple(service, index, request);
-    };
     for (const char* pattern : {"/simple", "/simple/", "/simple/{*}"}) {
-      routes.push_back({.method = "GET", .pattern = "/" + name + pattern, .handle = handle});
+      routes.push_back(route_to("/" + name + pattern, [&service, &index = *index](const ServerRequest& request) {
+        return simple(service, index, request);
+      }));
     }
   }
 }

@@ -13,13 +13,19 @@ constexpr int64_t kRetryAfterMs = 30'000;
 }  // namespace
 
 PullThroughIndex::PullThroughIndex(const IndexConfig& config, std::unique_ptr<Upstream> upstream, PageStore& pages,
-                                   Clock& clock, Metrics& metrics)
-    : name_(config.name), upstream_(std::move(upstream)), pages_(pages), clock_(clock), metrics_(metrics) {}
+                                   Clock& clock, Metrics& metrics, Gate& gate)
+    : name_(config.name),
+      upstream_(std::move(upstream)),
+      pages_(pages),
+      clock_(clock),
+      metrics_(metrics),
+      gate_(gate) {}
 
 std::optional<KeptPage> PullThroughIndex::page(const std::string& project) {
   std::optional<ProjectRow> row = pages_.find(name_, project);
   bool stale = false;
   if (!row || row->fresh_until_ms <= clock_.wall_ms()) {
+    const Gate::Pass pass(gate_);
     stale = flights_.run(project, [&] { return refresh(project); });
     row = pages_.find(name_, project);
   }

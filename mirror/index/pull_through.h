@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "mirror/index/gate.h"
 #include "mirror/index/page_store.h"
 #include "mirror/index/upstream.h"
 #include "mirror/single_flight.h"
@@ -21,7 +22,7 @@ struct KeptPage {
 class PullThroughIndex {
  public:
   PullThroughIndex(const IndexConfig& config, std::unique_ptr<Upstream> upstream, PageStore& pages, Clock& clock,
-                   Metrics& metrics);
+                   Metrics& metrics, Gate& gate);
   const std::string& name() const { return name_; }
   Upstream& upstream() { return *upstream_; }
   // `project` is normalised. nullopt: upstream has no such project. Throws Error network when there is no answer,
@@ -36,6 +37,7 @@ class PullThroughIndex {
   PageStore& pages_;
   Clock& clock_;
   Metrics& metrics_;
+  Gate& gate_;
   SingleFlight<bool> flights_;  // true: stale
 };
 

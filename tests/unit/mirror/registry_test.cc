@@ -129,6 +129,17 @@ TEST_F(Registry, KeepsAnUploadOverARestartUntilItExpires) {
   EXPECT_TRUE(list_dir(mirror.config.storage / "uploads").empty());
 }
 
+TEST(RegistryLimits, StopABlobThatGrowsTooLarge) {
+  TestMirror small("http://127.0.0.1:1/simple/", [](MirrorConfig& config) { config.file_limit_bytes = 6; });
+  const HttpResponse whole =
+      small.send("POST", "/v2/team/thing/blobs/uploads/?digest=" + oci("abcdefgh"), {}, "abcdefgh");
+  EXPECT_EQ(whole.status, 413);
+  const std::string location(small.send("POST", "/v2/team/thing/blobs/uploads/").headers.get("Location"));
+  EXPECT_EQ(small.send("PATCH", location, {}, "abcd").status, 202);
+  EXPECT_EQ(small.send("PATCH", location, {}, "efgh").status, 413);
+  EXPECT_EQ(small.send("PATCH", location, {}, "ef").status, 202);
+}
+
 TEST_F(Registry, CancelsAnUpload) {
   const std::string location = open("team/thing");
   EXPECT_EQ(mirror.send("DELETE", location).status, 204);
