@@ -1,0 +1,171 @@
+// The solver's view of an index: which versions there are for a target, and of which files.
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "resolver/source/index.h"
+
+namespace dae::resolver {
+namespace {
+
+// Pages and metadata by hand.
+class ScriptedClient final : public IndexClient {
+ public:
+  std::map<std::string, ProjectPage> pages;
+  std::map<std::string, std::string> metadata;  // by file name
+  std::vector<std::string> prefetched;
+
+  std::optional<ProjectPage> page(const std::string& package) override {
+    const auto found = pages.find(package);
+    return found == pages.end() ? std::nullopt : std::optional(found->second);
+  }
+  std::string metadata_text(const IndexFile& file, const std::string&) override {
+    const auto found = metadata.find(file.name);
+    if (found == metadata.end())
+      throw Error(ErrorKind::failed, "only an sdist whose metadata needs a build", file.name);
+    return found->second;
+  }
+  void prefetch_pages(const std::vector<std::string>&) override {}
+  void prefetch_metadata(const IndexFile& file, const std::string&) override { prefetched.push_back(file.name); }
+  IndexStats stats() const override { return {}; }
+
+  IndexFile& add(const std::string& package, const std::string& name) {
+    ProjectPage& page = pages[package];
+    page.name = package;
+    IndexFile file;
+    file.name = name;
+    file.url = "http://index/" + name;
+    page.files.push_back(file);
+    return page.files.back();
+  }
+};
+
+class IndexProviderTest : public ::testing::Test {
+ protected:
+  static Target target() {
+    Target out;
+    out.python_version = "3.11";
+    out.python_full_version = "3.11.7";
+    out.platform = "manylinux_2_36_x86_64";
+    return out;
+  }
+  std::vector<std::string> versions(const std::string& package) {
+    std::vector<std::string> out;
+    for (const Candidate& candidate : provider_->versions(package).candidates) {
+      out.push_back(candidate.version.text() + (candidate.yanked ? " yanked" : ""));
+    }
+    return out;
+  }
+  std::vector<std::string> files(const std::string& package, const std::string& version) {
+    std::vector<std::string> out;
+    for (const IndexFile& file : provider_->files(package, Version::parse(version))) out.push_back(file.name);
+    return out;
+  }
+  using Names = std::vector<std::string>;
+
+  ScriptedClient client_;
+  std::unique_ptr<IndexProvider> provider_ = make_index_provider(client_, target());
+};
+
+TEST_F(IndexProviderTest, ListsUsableVersionsNewestFirst) {
+  client_.add("a", "a-1.0-py3-none-any.whl");
+  client_.add("a", "a-1.10.tar.gz");
+  client_.add("a", "a-1.9-cp311-cp311-manylinux_2_17_x86_64.whl");
+  client_.add("a", "a-2.0-cp312-cp312-manylinux_2_17_x86_64.whl");
+  client_.add("a", "a-2.1-cp311-cp311-win_amd64.whl");
+  client_.add("a", "not a package file.txt");
+  client_.add("a", "other-3.0-py3-none-any.whl");
+  EXPECT_EQ(versions("a"), (Names{"1.10", "1.9", "1.0"}));
+}
+
+TEST_F(IndexProviderTest, FilesComeBestFirstAndTheSdistLast) {
+  client_.add("a", "a-1.0.tar.gz");
+  client_.add("a", "a-1.0-py3-none-any.whl");
+  client_.add("a", "a-1.0-2-cp311-cp311-manylinux_2_17_x86_64.whl");
+  client_.add("a", "a-1.0-10-cp311-cp311-manylinux_2_17_x86_64.whl");
+  client_.add("a", "a-1.0-cp310-cp310-manylinux_2_17_x86_64.whl");
+  EXPECT_EQ(files("a", "1.0"),
+            (Names{"a-1.0-10-cp311-cp311-manylinux_2_17_x86_64.whl", "a-1.0-2-cp311-cp311-manylinux_2_17_x86_64.whl",
+                   "a-1.0-py3-none-any.whl", "a-1.0.tar.gz"}));
+  EXPECT_TRUE(files("a", "9").empty());
+}
+
+TEST_F(IndexProviderTest, YankedFilesCountOnlyWhereNothingElseIsLeft) {
+  client_.add("a", "a-1.0-py3-none-any.whl").yanked = true;
+  client_.add("a", "a-2.0-py3-none-any.whl").yanked = true;
+  client_.add("a", "a-2.0.tar.gz");
+  EXPECT_EQ(versions("a"), (Names{"2.0", "1.0 yanked"}));
+  EXPECT_EQ(files("a", "2.0"), (Names{"a-2.0.tar.gz"}));
+}
+
+TEST_F(IndexProviderTest, RequiresPythonFiltersFilesAndABrokenOneDoesNot) {
+  client_.add("a", "a-1.0-py3-none-any.whl").requires_python = ">=3.8";
+  client_.add("a", "a-2.0-py3-none-any.whl").requires_python = ">=3.12";
+  client_.add("a", "a-0.9-py3-none-any.whl").requires_python = "whatever";
+  EXPECT_EQ(versions("a"), (Names{"1.0", "0.9"}));
+}
+
+TEST_F(IndexProviderTest, SaysWhyThereIsNothing) {
+  EXPECT_EQ(provider_->versions("missing").note, "not in the index");
+  client_.add("wheels", "wheels-1.0-cp311-cp311-win_amd64.whl");
+  EXPECT_EQ(provider_->versions("wheels").note, "no wheel for python 3.11 on manylinux_2_36_x86_64 and no sdist");
+  client_.add("new", "new-1.0-py3-none-any.whl").requires_python = ">=3.12";
+  EXPECT_EQ(provider_->versions("new").note, "no version for python 3.11.7 (needs >=3.12)");
+  client_.pages["bad"].status = "quarantined";
+  client_.pages["bad"].status_reason = "malware";
+  EXPECT_EQ(provider_->versions("bad").note, "quarantined by the index: malware");
+  client_.pages["empty"].name = "empty";
+  EXPECT_EQ(provider_->versions("empty").note, "no files in the index");
+}
+
+TEST_F(IndexProviderTest, ReadsDependenciesOfTheBestWheel) {
+  client_.add("a", "a-1.0.tar.gz");
+  client_.add("a", "a-1.0-py3-none-any.whl");
+  client_.metadata["a-1.0-py3-none-any.whl"] =
+      "Metadata-Version: 2.1\nName: a\nVersion: 1.0\nProvides-Extra: Fast_Mode\n"
+      "Requires-Dist: b>=2\nRequires-Dist: c; extra == 'fast-mode'\n\n";
+  const Dependencies& found = provider_->dependencies("a", Version::parse("1.0"));
+  EXPECT_EQ(found.unusable, "");
+  ASSERT_EQ(found.requirements.size(), 2u);
+  EXPECT_EQ(found.requirements[0].key, "b");
+  EXPECT_EQ(found.provides_extra, (Names{"fast-mode"}));
+}
+
+TEST_F(IndexProviderTest, UnusableVersionsSayWhy) {
+  client_.add("a", "a-1.0-py3-none-any.whl");
+  client_.metadata["a-1.0-py3-none-any.whl"] =
+      "Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Python: >=3.13\n\n";
+  client_.add("a", "a-2.0-py3-none-any.whl");
+  client_.metadata["a-2.0-py3-none-any.whl"] =
+      "Metadata-Version: 2.1\nName: a\nVersion: 2.0\nRequires-Dist: b >>> 1\n\n";
+  client_.add("a", "a-3.0.tar.gz");
+  EXPECT_EQ(provider_->dependencies("a", Version::parse("1.0")).unusable, "requires python >=3.13");
+  EXPECT_TRUE(provider_->dependencies("a", Version::parse("2.0")).unusable.starts_with("metadata is broken: "));
+  EXPECT_EQ(provider_->dependencies("a", Version::parse("3.0")).unusable, "only an sdist whose metadata needs a build");
+}
+
+TEST_F(IndexProviderTest, PrefetchesMetadataOfKnownPackagesOnly) {
+  client_.add("a", "a-1.0-py3-none-any.whl");
+  provider_->prefetch_metadata("a", Version::parse("1.0"));
+  EXPECT_TRUE(client_.prefetched.empty());
+  provider_->versions("a");
+  provider_->prefetch_metadata("a", Version::parse("1.0"));
+  EXPECT_EQ(client_.prefetched, (Names{"a-1.0-py3-none-any.whl"}));
+}
+
+TEST_F(IndexProviderTest, ADirectReferenceReplacesWhatTheIndexHas) {
+  client_.add("a", "a-9.0-py3-none-any.whl");
+  const std::string hex(64, 'c');
+  const Candidate candidate = provider_->direct("a", "https://host/dir/a-1.5-py3-none-any.whl#sha256=" + hex);
+  EXPECT_EQ(candidate.version.text(), "1.5");
+  EXPECT_EQ(versions("a"), (Names{"1.5"}));
+  const auto found = provider_->files("a", candidate.version);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].url, "https://host/dir/a-1.5-py3-none-any.whl");
+  EXPECT_EQ(found[0].sha256, hex);
+  EXPECT_THROW(provider_->direct("a", "https://host/b-1.0-py3-none-any.whl"), Error);
+  EXPECT_THROW(provider_->direct("a", "https://host/a-1.0-cp312-cp312-win32.whl"), Error);
+  EXPECT_THROW(provider_->direct("a", "git+https://host/a.git"), Error);
+}
+
+}  // namespace
+}  // namespace dae::resolver
