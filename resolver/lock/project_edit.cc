@@ -71,14 +71,15 @@ void erase_item(std::string& text, const TomlArray& array, size_t index) {
 void append_on_own_line(std::string& text, const TomlArray& array, const std::string& value) {
   std::string indent = kIndent;
   size_t place = line_start(text, array.close);
-  if (!is_blank(text, place, array.close)) place = array.close;
+  const bool own_line = is_blank(text, place, array.close);  // of the closing bracket
+  if (!own_line) place = array.close;
   if (!array.items.empty()) {
     const TomlArray::Item& last = array.items.back();
     const size_t start = line_start(text, last.begin);
     if (is_blank(text, start, last.begin)) indent = text.substr(start, last.begin - start);
   }
   std::string line = indent + value + "," + line_break(text);
-  if (place == array.close) line = line_break(text) + line;
+  if (!own_line) line = line_break(text) + line;
   text.insert(place, line);
   if (!array.items.empty() && array.items.back().comma == TomlArray::Item().comma) {
     text.insert(array.items.back().end, ",");

@@ -1,0 +1,235 @@
+#include "resolver/lock/lock.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace dae::resolver {
+namespace {
+
+const Path kGolden = Path(DAE_SOURCE_DIR) / "tests" / "data" / "lock" / "pylock.toml";
+
+Target target(const std::string& python = "3.11", const std::string& platform = "manylinux_2_36_x86_64") {
+  Target out;
+  out.python_version = python;
+  out.python_full_version = python + ".4";
+  out.platform = platform;
+  return out;
+}
+
+LockedFile file(const std::string& name, char digit) {
+  LockedFile out;
+  out.name = name;
+  out.url = "https://files.example/" + name;
+  out.sha256 = std::string(64, digit);
+  out.hashes["sha256"] = out.sha256;
+  out.size_bytes = 1234;
+  out.upload_time = "2025-01-25T11:30:10.160Z";
+  return out;
+}
+
+Lock example() {
+  Lock lock;
+  lock.requires_python = ">=3.11";
+  lock.environments = {"sys_platform == 'linux' and python_version == '3.11'"};
+  LockedPackage flask;
+  flask.name = "flask";
+  flask.version = "3.1.2";
+  flask.requires_python = ">=3.9";
+  flask.dependencies = {"tomli", "werkzeug"};
+  flask.index = "https://index.example/simple/";
+  flask.wheels = {file("flask-3.1.2-py3-none-any.whl", 'a')};
+  flask.sdist = file("flask-3.1.2.tar.gz", 'b');
+  LockedPackage old = flask, recent = flask;
+  old.name = recent.name = "tomli";
+  old.dependencies = recent.dependencies = {};
+  old.sdist = recent.sdist = std::nullopt;
+  old.version = "1.0";
+  old.marker = "python_version < '3.11'";
+  old.wheels = {file("tomli-1.0-py3-none-any.whl", 'c')};
+  recent.version = "2.0";
+  recent.marker = "python_version >= '3.11'";
+  recent.wheels = {file("tomli-2.0-cp311-cp311-manylinux_2_17_x86_64.whl", 'd'),
+                   file("tomli-2.0-1-py3-none-any.whl", 'e'), file("tomli-2.0-2-py3-none-any.whl", 'f')};
+  LockedPackage direct;
+  direct.name = "werkzeug";
+  direct.version = "4.0";
+  direct.archive = file("werkzeug-4.0.zip", '1');
+  lock.packages = {recent, old, direct, flask};
+  std::swap(lock.packages[0], lock.packages[1]);
+  lock.input_digest = "sha256:" + std::string(64, '0');
+  lock.targets = {target()};
+  return lock;
+}
+
+std::string minimal(const std::string& package,
+                    const std::string& head = "lock-version = \"1.0\"\ncreated-by = \"x\"\n") {
+  return head + package;
+}
+
+std::string with_wheel(const std::string& extra = "", const std::string& wheel_extra = "") {
+  return minimal("[[packages]]\nname = \"a\"\nversion = \"1.0\"\n" + extra +
+                 "[[packages.wheels]]\nurl = \"https://x.example/a-1.0-py3-none-any.whl\"\n" + wheel_extra +
+                 "hashes = {sha256 = \"" + std::string(64, 'a') + "\"}\n");
+}
+
+std::string refusal(const std::string& text) {
+  try {
+    parse_lock(text, "pylock.toml");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::bad_input);
+    return error.what();
+  }
+  return "";
+}
+
+#define EXPECT_REFUSED(text, part) EXPECT_NE(refusal(text).find(part), std::string::npos) << refusal(text)
+
+TEST(Lockfile, IsRenderedAsTheGoldenFile) {
+  EXPECT_EQ(render_lock(example()), read_file(kGolden));
+}
+
+TEST(Lockfile, ReadsBackWhatItRendered) {
+  const std::string text = render_lock(example());
+  const Lock lock = parse_lock(text, "pylock.toml");
+  EXPECT_EQ(render_lock(lock), text);
+  ASSERT_EQ(lock.packages.size(), 4u);
+  EXPECT_EQ(lock.packages[0].dependencies, (std::vector<std::string>{"tomli", "werkzeug"}));
+  EXPECT_EQ(lock.packages[3].archive->name, "werkzeug-4.0.zip");
+  EXPECT_EQ(lock.targets, (std::vector<Target>{target()}));
+}
+
+TEST(Lockfile, RendersTheSameBytesWhateverTheOrderOfPackages) {
+  Lock lock = example();
+  const std::string text = render_lock(lock);
+  std::rotate(lock.packages.begin(), lock.packages.begin() + 2, lock.packages.end());
+  EXPECT_EQ(render_lock(lock), text);
+}
+
+TEST(Lockfile, RendersAnEmptyLockThatCanBeRead) {
+  EXPECT_TRUE(parse_lock(render_lock(Lock()), "pylock.toml").packages.empty());
+}
+
+TEST(Lockfile, NeverWritesATimeThatIsNone) {
+  Lock lock = example();
+  lock.packages[0].wheels[0].upload_time = "2025-01-25T11:30:10Z, evil = 1";
+  EXPECT_EQ(render_lock(lock).find("evil"), std::string::npos);
+}
+
+TEST(Lockfile, EscapesWhatItQuotes) {
+  Lock lock = example();
+  lock.packages[0].wheels[0].url = "https://x.example/\"\\\n";
+  EXPECT_EQ(parse_lock(render_lock(lock), "x").packages[1].wheels[0].url, "https://x.example/\"\\\n");
+}
+
+TEST(Lockfile, RefusesOtherMajorVersionsAndAcceptsMinorOnes) {
+  EXPECT_REFUSED(minimal("packages = []\n", "lock-version = \"2.0\"\ncreated-by = \"x\"\n"), "lock-version `2.0`");
+  EXPECT_REFUSED(minimal("packages = []\n", "lock-version = \"one\"\ncreated-by = \"x\"\n"), "lock-version");
+  EXPECT_EQ(refusal(minimal("packages = []\nnews = 1\n", "lock-version = \"1.7\"\ncreated-by = \"x\"\n")), "");
+}
+
+TEST(Lockfile, RefusesMissingKeys) {
+  EXPECT_REFUSED("created-by = \"x\"\npackages = []\n", "lock-version");
+  EXPECT_REFUSED("lock-version = \"1.0\"\npackages = []\n", "created-by");
+  EXPECT_REFUSED(minimal(""), "packages");
+  EXPECT_REFUSED(minimal("[[packages]]\nversion = \"1\"\n"), "name");
+}
+
+TEST(Lockfile, RefusesAPackageWithNoSourceOrTwo) {
+  EXPECT_REFUSED(minimal("[[packages]]\nname = \"a\"\n"), "`a` has no source");
+  EXPECT_REFUSED(with_wheel("directory = {path = \".\"}\n"), "two sources: directory and index files");
+}
+
+TEST(Lockfile, RefusesFilesWithoutDigestsOrPlaces) {
+  EXPECT_REFUSED(minimal("[[packages]]\nname = \"a\"\nsdist = {url = \"https://x.example/a-1.tar.gz\"}\n"), "hashes");
+  EXPECT_REFUSED(minimal("[[packages]]\nname = \"a\"\nsdist = {url = \"https://x.example/a-1.tar.gz\", hashes = {}}\n"),
+                 "at least one digest");
+  EXPECT_REFUSED(
+      minimal("[[packages]]\nname = \"a\"\nsdist = {hashes = {sha256 = \"" + std::string(64, 'a') + "\"}}\n"),
+      "`url` or `path`");
+  EXPECT_REFUSED(minimal("[[packages]]\nname = \"a\"\nsdist = {path = \"a-1.tar.gz\", hashes = {sha256 = \"abc\"}}\n"),
+                 "no sha256 digest");
+}
+
+TEST(Lockfile, RefusesNamesMarkersAndVersionsThatAreNone) {
+  EXPECT_REFUSED(minimal("[[packages]]\nname = \"A_b\"\n"), "normalised");
+  EXPECT_REFUSED(with_wheel("marker = \"nonsense ==\"\n"), "`marker`");
+  EXPECT_REFUSED(with_wheel("requires-python = \"three\"\n"), "`requires-python`");
+  EXPECT_REFUSED(minimal("environments = [\"x\"]\npackages = []\n"), "`environments`");
+}
+
+TEST(Lockfile, RefusesAWheelOfAnotherPackageOrVersionAndUnsafeNames) {
+  EXPECT_REFUSED(with_wheel("", "name = \"b-1.0-py3-none-any.whl\"\n"), "no wheel of `a`");
+  EXPECT_REFUSED(with_wheel("", "name = \"a-2.0-py3-none-any.whl\"\n"), "not version 1.0");
+  EXPECT_REFUSED(with_wheel("", "name = \"../a-1.0-py3-none-any.whl\"\n"), "unsafe");
+}
+
+TEST(Lockfile, SaysWhereTheFaultIs) {
+  EXPECT_REFUSED(with_wheel("marker = \"x\"\n"), "pylock.toml:6:10");
+}
+
+TEST(LockSelection, TakesTheBestWheelOfEachPackageThatApplies) {
+  const auto selected = select(example(), target());
+  ASSERT_EQ(selected.size(), 3u);
+  EXPECT_EQ(selected[0].file.name, "flask-3.1.2-py3-none-any.whl");
+  EXPECT_EQ(selected[1].file.name, "tomli-2.0-cp311-cp311-manylinux_2_17_x86_64.whl");
+  EXPECT_EQ(selected[2].file.name, "werkzeug-4.0.zip");
+  EXPECT_FALSE(selected[2].is_wheel);
+}
+
+TEST(LockSelection, PrefersTheHigherBuildNumber) {
+  const auto selected = select(example(), target("3.11", "manylinux_2_36_aarch64"));
+  EXPECT_EQ(selected[1].file.name, "tomli-2.0-2-py3-none-any.whl");
+}
+
+TEST(LockSelection, FallsBackToTheSdist) {
+  Lock lock = example();
+  lock.packages[3].wheels = {file("flask-3.1.2-cp311-cp311-win_amd64.whl", 'a')};
+  const auto selected = select(lock, target());
+  EXPECT_EQ(selected[0].file.name, "flask-3.1.2.tar.gz");
+  EXPECT_FALSE(selected[0].is_wheel);
+  lock.packages[3].sdist.reset();
+  EXPECT_THROW(select(lock, target()), Error);
+}
+
+TEST(LockSelection, RefusesAMachineTheLockWasNotMadeFor) {
+  EXPECT_THROW(select(example(), target("3.12")), Error);
+  Lock lock = example();
+  lock.environments.clear();
+  EXPECT_EQ(select(lock, target("3.12")).size(), 3u);
+  lock.requires_python = ">=3.13";
+  EXPECT_THROW(select(lock, target("3.12")), Error);
+  lock.requires_python.clear();
+  lock.packages[3].requires_python = "<3.12";
+  EXPECT_THROW(select(lock, target("3.12")), Error);
+}
+
+TEST(LockSelection, RefusesTwoEntriesOfOneName) {
+  Lock lock = example();
+  lock.packages[0].marker = lock.packages[1].marker = "";
+  EXPECT_THROW(select(lock, target()), Error);
+}
+
+TEST(LockSelection, HonoursExtrasAndDefaultGroups) {
+  Lock lock = example();
+  lock.packages[3].marker = "'docs' in extras";
+  lock.packages[2].marker = "'dev' in dependency_groups";
+  EXPECT_EQ(select(lock, target()).size(), 1u);
+  lock.default_groups = {"dev"};
+  EXPECT_EQ(select(lock, target()).size(), 2u);
+}
+
+TEST(LockSelection, RefusesAFileWithoutSha256) {
+  Lock lock = example();
+  lock.packages[3].wheels[0].sha256.clear();
+  try {
+    select(lock, target());
+    FAIL() << "must not be selected";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::verification);
+  }
+}
+
+}  // namespace
+}  // namespace dae::resolver
