@@ -58,7 +58,10 @@ bool contradict(const Engine& source, const std::vector<IncompatibilityId>& fact
 
 std::string requires_nothing_fits(const Universe& universe, const Fact& fact) {
   const PackageInfo& target = universe.base_of(fact.target);
-  if (target.candidates.empty()) return target.note.empty() ? "has no usable version" : target.note;
+  if (target.candidates.empty()) {
+    if (target.note.empty()) return "has no usable version";
+    return (target.note.starts_with("no ") ? "has " : "is ") + target.note;
+  }
   if (!target.urls.front().empty()) {
     return fmt::format("is version {} by {}", target.candidates.front().version.text(), target.urls.front());
   }

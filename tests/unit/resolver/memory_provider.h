@@ -43,7 +43,7 @@ class MemoryProvider : public Provider {
     out.candidates.clear();
     for (const auto& [version, entry] : packages_[package]) out.candidates.push_back({version, entry.yanked});
     std::reverse(out.candidates.begin(), out.candidates.end());
-    out.note = notes_.count(package) != 0 ? notes_[package] : out.candidates.empty() ? "is not in the index" : "";
+    out.note = notes_.count(package) != 0 ? notes_[package] : out.candidates.empty() ? "not in the index" : "";
     return out;
   }
   const Dependencies& dependencies(const std::string& package, const Version& version) override {

@@ -23,9 +23,15 @@ TEST(SolverExplanation, NamesTheRootsAndWhatTheyNeed) {
 TEST(SolverExplanation, SaysThatAPackageIsNotThere) {
   MemoryProvider p;
   EXPECT_EQ(solved(p, {"nowhere"}), "no solution\npyproject.toml:1: needs nowhere\nnowhere: is not in the index\n");
-  p.add("a", "1.0", {"gone>=1"}).note("gone", "is quarantined by its index");
+  p.add("a", "1.0", {"gone>=1"}).note("gone", "quarantined by its index");
   EXPECT_EQ(solved(p, {"a"}),
             "no solution\npyproject.toml:1: needs a\na 1.0: needs gone>=1\ngone: is quarantined by its index\n");
+}
+
+TEST(SolverExplanation, SaysThatNoFileFits) {
+  MemoryProvider p;
+  p.note("a", "no wheel for this target and no sdist");
+  EXPECT_EQ(solved(p, {"a"}), "no solution\npyproject.toml:1: needs a\na: has no wheel for this target and no sdist\n");
 }
 
 TEST(SolverExplanation, SaysThatNoVersionMatches) {
