@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kLongestWaitMs = 60'000;
 // How long a waiter sleeps at most before it looks whether we are being stopped. Changes wake it at once.
-constexpr int64_t kSliceMs = 250;
+constexpr int64_t kSliceMs = 100;
 constexpr uint64_t kReportLimitBytes = 4ull << 20;
 
 ServerResponse answer(const Value& value, int status = 200) {

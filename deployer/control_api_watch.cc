@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kLogWaitMs = 10'000;
 constexpr int64_t kKeepAliveMs = 15'000;
-constexpr int64_t kSliceMs = 250;
+constexpr int64_t kSliceMs = 100;
 constexpr int64_t kMaxLogLines = 10'000;
 
 int64_t number_or(const std::string& text, int64_t fallback) {

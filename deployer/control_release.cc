@@ -15,7 +15,7 @@ std::string fetch_config(Transport& transport, const std::string& mirror, const 
     throw Error(ErrorKind::bad_input, "the configuration of the artifact is larger than 1 MiB", config.digest.oci());
   }
   HttpRequest request;
-  request.url = mirror + "/v2/" + repository + "/blobs/" + config.digest.oci();
+  request.url = mirror + (mirror.ends_with('/') ? "v2/" : "/v2/") + repository + "/blobs/" + config.digest.oci();
   request.body_limit_bytes = kConfigLimitBytes;
   request.timeout_ms = 30'000;
   const HttpResponse response = transport.send(std::move(request));

@@ -55,7 +55,8 @@ Judgement judge_running(const ObservedRelease& release, const RolloutNode& node)
     if (instance.restarts > 0) restarted = instance.name;
   }
   if (node.restarts >= 0 && out.restarts > node.restarts) {
-    return failed(release.phase, fmt::format("`{}` restarted after it was live", restarted), release.log_tail);
+    const std::string why = release.error.empty() ? "" : ": " + release.error;
+    return failed(release.phase, fmt::format("`{}` restarted after it was live{}", restarted, why), release.log_tail);
   }
   return out;
 }

@@ -10,7 +10,7 @@ namespace {
 
 using namespace testing_support;
 
-constexpr uint64_t kSeeds = 2'000;
+constexpr uint64_t kSeeds = 1'200;
 
 void choose_behaviours(World& world) {
   constexpr Behaviour kBad[] = {Behaviour::fails_to_start, Behaviour::never_ready, Behaviour::fails_probes,
@@ -70,7 +70,7 @@ TEST(RolloutSimulation, HoldsItsInvariantsUnderThousandsOfHistories) {
     ADD_FAILURE() << text;
   }
   // The histories are worth something only if every way to end was seen.
-  for (const char* state : {"done", "rolled_back", "superseded"}) EXPECT_GE(states[state], 100) << state;
+  for (const char* state : {"done", "rolled_back", "superseded"}) EXPECT_GE(states[state], 50) << state;
   EXPECT_GE(states["failed"], 3);
 }
 
