@@ -1,3 +1,8 @@
+// asio adds fences to what its mutexes order already; GCC 12 warns that ThreadSanitizer does not model them.
+#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
+
 #include "base/http_loop.h"
 
 #include <utility>  // asio of Boost 1.74 uses std::exchange without including it

@@ -88,7 +88,7 @@ class Server final : public HttpServer {
       auto connection = (it++)->second;  // it may remove itself
       connection->check_deadline(now_ms);
     }
-    if (accept_paused_ && &home == loops_[0].get()) {
+    if (&home == loops_[0].get() && accept_paused_) {
       accept_paused_ = false;
       accept_some();
     }
