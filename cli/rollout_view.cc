@@ -77,15 +77,15 @@ class Progress {
 
   void show(const Rollout& rollout) {
     seen_.resize(rollout.nodes.size(), NodePhase::waiting);
+    failure_shown_.resize(rollout.nodes.size(), false);
     for (size_t i = 0; i < rollout.nodes.size(); ++i) {
       const RolloutNode& node = rollout.nodes[i];
+      // Taking back starts in the same step as the failure is seen: the failure is told first all the same.
+      if (!node.error.empty() && !failure_shown_[i]) show_failure(rollout, node);
+      failure_shown_[i] = failure_shown_[i] || !node.error.empty();
       if (node.phase == seen_[i]) continue;
       seen_[i] = node.phase;
-      context_.say(node_line(rollout, node));
-      if (node.phase != NodePhase::failed) continue;
-      for (const std::string& line : split_lines(node.log_tail))
-        if (!trim(line).empty()) context_.say("        " + line);
-      context_.say("        more: dae logs " + rollout.app + " --node " + node.node);
+      if (node.phase != NodePhase::failed) context_.say(node_line(rollout, node));
     }
     if (rollout.state == state_ && rollout.stage == stage_) return;
     state_ = rollout.state;
@@ -98,8 +98,17 @@ class Progress {
   }
 
  private:
+  void show_failure(const Rollout& rollout, RolloutNode node) {
+    node.phase = NodePhase::failed;
+    context_.say(node_line(rollout, node));
+    for (const std::string& line : split_lines(node.log_tail))
+      if (!trim(line).empty()) context_.say("        " + line);
+    context_.say("        more: dae logs " + rollout.app + " --node " + node.node);
+  }
+
   Context& context_;
   std::vector<NodePhase> seen_;
+  std::vector<bool> failure_shown_;
   RolloutState state_ = RolloutState::planned;
   int stage_ = -1;
 };

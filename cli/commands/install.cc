@@ -100,6 +100,8 @@ int run(const Options& options, Context& context) {
     index_options.urls = index.urls;
     index_options.cache_dir = cache_dir() / "index";
     index_options.offline = context.globals.offline;
+    index_options.build_metadata =
+        resolver::sdist_metadata_builder(python, cache_dir(), *context.runner, *context.events);
     auto client =
         resolver::make_index_client(context.transport_for_index(index.ca_file), index_options, *context.events);
     auto result = resolver::make_lock(request, *client);
