@@ -64,8 +64,10 @@ std::future<HttpResponse> FakeRegistry::send_async(HttpRequest request) {
   return promise.get_future();
 }
 
-FakeAgent::FakeAgent(std::string url, std::string name, std::string group)
-    : url_(std::move(url)), name_(std::move(name)), group_(std::move(group)), thread_([this] { run(); }) {}
+FakeAgent::FakeAgent(Transport& transport, std::string url, std::string name, std::string group)
+    : transport_(transport), url_(std::move(url)), name_(std::move(name)), group_(std::move(group)), thread_([this] {
+        run();
+      }) {}
 
 FakeAgent::~FakeAgent() {
   stop_ = true;
@@ -109,7 +111,7 @@ void FakeAgent::round() {
     std::lock_guard lock(mutex_);
     url = url_;
   }
-  ControlClient client(*transport_, url);
+  ControlClient client(transport_, url);
   if (!registered_) {
     Node node;
     node.name = name_;
@@ -166,7 +168,7 @@ void ControlBench::start() {
 }
 
 FakeAgent& ControlBench::add_agent(const std::string& name, const std::string& group) {
-  agents_[name] = std::make_unique<FakeAgent>(url_, name, group);
+  agents_[name] = std::make_unique<FakeAgent>(*transport_, url_, name, group);
   eventually([&] { return client().observed().contains(name); });
   return *agents_[name];
 }

@@ -32,7 +32,7 @@ class FakeRegistry final : public Transport {
 // Long-polls, reports and answers log questions on a thread of its own, over real HTTP.
 class FakeAgent {
  public:
-  FakeAgent(std::string url, std::string name, std::string group);
+  FakeAgent(Transport& transport, std::string url, std::string name, std::string group);
   ~FakeAgent();
   void move_to(std::string url);  // the control plane is somewhere else now
   void break_release(const std::string& version) { set_broken(version); }
@@ -45,7 +45,7 @@ class FakeAgent {
   void round();
   void set_broken(const std::string& version);
 
-  std::unique_ptr<Transport> transport_ = make_http_client();
+  Transport& transport_;
   std::mutex mutex_;
   std::string url_, name_, group_, broken_, live_version_, desired_version_;
   std::atomic<bool> stop_{false}, held_{false};
