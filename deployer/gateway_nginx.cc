@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/clock.h"
@@ -127,7 +128,8 @@ class NginxGateway final : public Gateway {
     throw Error(ErrorKind::failed, "nginx does not start", where).because(std::string(trim(result.err)));
   }
 
-  // Signals return at once; a route counts as applied when a worker of the new configuration is up.
+  // Signals return at once. The new configuration counts as loaded when a new worker is up and the old ones have been
+  // told to leave: for about 100 ms in between both accept connections.
   void reload(const ProcessIdentity& master) {
     const auto before = workers_of(master.pid);
     if (!runner_.signal(master, SIGHUP, false)) {
@@ -135,23 +137,24 @@ class NginxGateway final : public Gateway {
       return;
     }
     const bool renewed = wait_until(kReloadWaitMs, [&] {
-      for (const std::string& pid : workers_of(master.pid)) {
-        if (!before.contains(pid)) return true;
-      }
-      return false;
+      const auto now = workers_of(master.pid);
+      const auto is_old = [&](const std::string& pid) { return before.contains(pid); };
+      return !now.empty() && std::none_of(now.begin(), now.end(), is_old);
     });
     if (!renewed) throw Error(ErrorKind::failed, "nginx did not reload", "", "see " + error_log().string());
   }
 
+  // Those that accept connections.
   static std::set<std::string> workers_of(pid_t master) {
     const std::string pid = std::to_string(master);
     std::set<std::string> out;
     for (const std::string& child : split(proc_text(master, ("task/" + pid + "/children").c_str()), ' ')) {
       const auto number = parse_int(trim(child));
+      if (!number) continue;
       // Between fork and its own title a worker carries the master's.
-      if (number && proc_text(static_cast<pid_t>(*number), "cmdline").find("worker process") != std::string::npos) {
-        out.insert(std::string(trim(child)));
-      }
+      const std::string title = proc_text(static_cast<pid_t>(*number), "cmdline");
+      const bool leaving = title.find("shutting down") != std::string::npos;
+      if (title.find("worker process") != std::string::npos && !leaving) out.insert(std::string(trim(child)));
     }
     return out;
   }
