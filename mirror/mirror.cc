@@ -1,7 +1,6 @@
 #include "mirror/mirror.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "mirror/catalog.h"
 #include "mirror/home_page.h"
 #include "mirror/index/index_routes.h"
@@ -27,9 +26,7 @@ class RunningMirror final : public Mirror {
         files_(indexes_, pages_, *blobs_, metrics_, gate_),
         registry_(catalog_, clock),
         uploads_(catalog_, *blobs_, clock, config.storage / "uploads", config.file_limit_bytes),
-        server_(start()) {
-    log_info("mirror listens", {{"url", server_->url()}, {"storage", config_.storage.string()}});
-  }
+        server_(start()) {}
 
   std::string url() const override { return server_->url(); }
   void drain(int64_t grace_ms) override { server_->drain(grace_ms); }

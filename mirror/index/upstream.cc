@@ -42,7 +42,9 @@ int64_t freshness_ms(const Headers& headers) {
 
 Upstream::Upstream(const IndexConfig& config, const MirrorConfig& limits, Transport& transport, ProcessRunner& runner,
                    Metrics& metrics)
-    : config_(config), limits_(limits), transport_(transport), runner_(runner), metrics_(metrics) {}
+    : config_(config), limits_(limits), transport_(transport), runner_(runner), metrics_(metrics) {
+  if (config_.upstream != "pip") parse_url(config_.upstream);  // a slip is better told at the start
+}
 
 const Upstream::Root& Upstream::root() {
   std::lock_guard lock(mutex_);
