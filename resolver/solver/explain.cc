@@ -10,9 +10,9 @@ namespace dae::resolver {
 
 namespace {
 
-constexpr size_t kMostFactsThinned = 300;  // beyond that the time is better spent elsewhere
+constexpr int64_t kThinningSteps = 20'000;  // decisions and conflicts while thinning out: 0.1 s where it is hard
 constexpr size_t kMostRuns = 4;
-constexpr int kMostTrials = 20'000;
+constexpr size_t kMostRangesShown = 3;  // of one package's needs of another
 
 std::vector<IncompatibilityId> outside_causes(const Engine& engine, IncompatibilityId contradiction) {
   std::vector<IncompatibilityId> out, todo{contradiction};
@@ -33,8 +33,8 @@ std::vector<IncompatibilityId> outside_causes(const Engine& engine, Incompatibil
   return out;
 }
 
-// Whether the facts contradict each other all by themselves. Undecided within the allowed trials counts as no.
-bool contradict(const Engine& source, const std::vector<IncompatibilityId>& facts) {
+// Whether the facts contradict each other all by themselves. Not known when the steps run out counts as no.
+bool contradict(const Engine& source, const std::vector<IncompatibilityId>& facts, int64_t& steps_left) {
   Engine engine;
   std::map<PackageId, PackageId> numbers;
   for (const IncompatibilityId id : facts) {
@@ -46,8 +46,12 @@ bool contradict(const Engine& source, const std::vector<IncompatibilityId>& fact
     }
     engine.add(std::move(terms), 0);
   }
-  for (int trial = 0; trial < kMostTrials; ++trial) {
+  steps_left -= static_cast<int64_t>(facts.size() / 16);  // building an engine costs as much
+  int64_t conflicts = 0;
+  while (steps_left > 0) {
     if (engine.propagate()) return true;
+    steps_left -= 1 + engine.conflicts() - conflicts;
+    conflicts = engine.conflicts();
     PackageId p = 0;
     while (p < engine.package_count() && (engine.decision(p) || !engine.required(p))) ++p;
     if (p == engine.package_count()) return false;
@@ -69,17 +73,46 @@ std::string requires_nothing_fits(const Universe& universe, const Fact& fact) {
                      target.candidates.front().version.text());
 }
 
+// Packages released in lockstep need another range of each other in every version: told in one line.
+std::vector<Fact> grouped_dependencies(const Universe& universe, const std::vector<uint32_t>& facts) {
+  std::map<std::pair<PackageId, PackageId>, size_t> ranges;
+  const auto pair_of = [](const Fact& f) { return std::pair(f.package, f.target); };
+  std::vector<const Fact*> dependencies;
+  for (const uint32_t number : facts) {
+    const Fact& f = universe.facts()[number];
+    if (f.kind != FactKind::dependency) continue;
+    dependencies.push_back(&f);
+    ++ranges[pair_of(f)];
+  }
+  std::vector<Fact> out;
+  for (const Fact* f : dependencies) {
+    const auto same = [&](const Fact& other) { return pair_of(other) == pair_of(*f); };
+    const size_t count = ranges[pair_of(*f)];
+    const auto told = std::find_if(out.begin(), out.end(), same);
+    if (count <= kMostRangesShown || told == out.end()) {
+      out.push_back(*f);
+      if (count > kMostRangesShown) out.back().text += fmt::format(" and so on: {} different ranges", count);
+    } else {
+      told->versions |= f->versions;
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
-std::vector<uint32_t> needed_facts(const Engine& engine, const Universe& universe, IncompatibilityId contradiction) {
+// Newest facts are dropped first, so that what is left is nearest to the roots; whole stretches before single ones.
+std::vector<uint32_t> needed_facts(const Engine& engine, IncompatibilityId contradiction) {
   std::vector<IncompatibilityId> core = outside_causes(engine, contradiction);
-  // Newest facts are dropped first: what is left is nearest to the roots. A tie of an extra to its package is never
-  // shown, so dropping it gains nothing.
-  for (size_t i = core.size(); i-- > 0 && core.size() <= kMostFactsThinned;) {
-    if (universe.facts()[engine.incompatibility(core[i]).fact].kind == FactKind::same_version) continue;
-    std::vector<IncompatibilityId> rest = core;
-    rest.erase(rest.begin() + static_cast<ptrdiff_t>(i));
-    if (contradict(engine, rest)) core = std::move(rest);
+  int64_t steps_left = kThinningSteps;
+  for (size_t width = std::max<size_t>(core.size() / 2, 1); width > 0; width /= 2) {
+    for (size_t end = core.size(); end > 0 && steps_left > 0;) {
+      const size_t begin = end > width ? end - width : 0;
+      std::vector<IncompatibilityId> rest = core;
+      rest.erase(rest.begin() + static_cast<ptrdiff_t>(begin), rest.begin() + static_cast<ptrdiff_t>(end));
+      if (contradict(engine, rest, steps_left)) core = std::move(rest);
+      end = begin;
+    }
   }
   std::vector<uint32_t> facts;
   for (const IncompatibilityId id : core) facts.push_back(engine.incompatibility(id).fact);
@@ -142,8 +175,7 @@ NoSolution explain(const SolveRequest& request, const Universe& universe, const 
           });
   of_kind([](const Fact& f) { return f.kind == FactKind::constraint; },
           [&](const Fact& f) { say(request.constraints[f.index].origin, "allows only " + f.text); });
-  of_kind([](const Fact& f) { return f.kind == FactKind::dependency; },
-          [&](const Fact& f) { say(versions(f), "needs " + f.text); });
+  for (const Fact& f : grouped_dependencies(universe, facts)) say(versions(f), "needs " + f.text);
   of_kind([](const Fact& f) { return f.matches_none; },
           [&](const Fact& f) { say(universe.base_of(f.target).name, requires_nothing_fits(universe, f)); });
   of_kind([](const Fact& f) { return f.kind >= FactKind::unusable; }, [&](const Fact& f) { say(versions(f), f.text); });

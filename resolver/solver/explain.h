@@ -5,7 +5,7 @@
 namespace dae::resolver {
 
 // The facts a contradiction was derived from, thinned out until each of them is needed. Ascending.
-std::vector<uint32_t> needed_facts(const Engine& engine, const Universe& universe, IncompatibilityId contradiction);
+std::vector<uint32_t> needed_facts(const Engine& engine, IncompatibilityId contradiction);
 
 NoSolution explain(const SolveRequest& request, const Universe& universe, const std::vector<uint32_t>& facts);
 

@@ -89,7 +89,7 @@ std::variant<Resolution, NoSolution> solve(const SolveRequest& request, Provider
     steps += search.steps();
     if (end == SearchEnd::restart) continue;
     if (end == SearchEnd::no_solution) {
-      return explain(request, universe, needed_facts(engine, universe, search.contradiction()));
+      return explain(request, universe, needed_facts(engine, search.contradiction()));
     }
     Resolution resolution;
     Pinning pinning(engine, universe);

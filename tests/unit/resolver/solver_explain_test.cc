@@ -71,6 +71,18 @@ TEST(SolverExplanation, ShowsExtrasAsTheyAreAskedFor) {
             "no solution\npyproject.toml:1: needs a[x]\npyproject.toml:2: needs b==2.0\na[x] 1.0: needs b==1.0\n");
 }
 
+TEST(SolverExplanation, TellsPackagesInLockstepInOneLine) {
+  MemoryProvider p;
+  for (int i = 0; i < 30; ++i) {
+    const std::string n = std::to_string(i);
+    p.add("top", n, {"core==" + n}).add("core", n, {"leaf>=2"});
+  }
+  p.add("leaf", "1").add("leaf", "2");
+  EXPECT_EQ(solved(p, {"top", "leaf<2"}),
+            "no solution\npyproject.toml:1: needs top\npyproject.toml:2: needs leaf<2\n"
+            "top 0 – 29: needs core==29 and so on: 30 different ranges\ncore 0 – 29: needs leaf>=2\n");
+}
+
 TEST(SolverExplanation, BridgesPrereleasesInARunOfVersions) {
   std::vector<Candidate> candidates;
   for (const char* v : {"3.0", "2.0", "1.2", "1.1rc1", "1.1", "1.0"}) candidates.push_back({Version::parse(v), false});
