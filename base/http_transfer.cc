@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +38,10 @@ size_t read_callback(char* into, size_t, size_t room, void* transfer) {
 int seek_callback(void* transfer, curl_off_t offset, int origin) {
   bool ok = origin == SEEK_SET && static_cast<Transfer*>(transfer)->seek_body(offset);
   return ok ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
+}
+// libcurl's own sockets would stay open in every program that this one starts.
+curl_socket_t open_socket_callback(void*, curlsocktype, curl_sockaddr* address) {
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 void check_fields(const Headers& headers, const std::string& subject) {
@@ -131,6 +136,7 @@ bool Transfer::prepare(CURL* easy) {
 
 void Transfer::set_connection(CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket_callback);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, https_ ? "https" : "http,https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, request_.follow_redirects ? 1L : 0L);
