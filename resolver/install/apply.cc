@@ -40,12 +40,15 @@ class Applying {
     announce(stored);
     remove_old();
     add_new(stored, placements);
+    if (store_.durable) sync_file_system(layout_.root);
     state_.applying.clear();
-    write_env_state(layout_.root, state_);
+    save(state_);
   }
 
  private:
   void prepare_environment() {
+    // Nobody else writes here while we hold the lock: what is temporary was left by a killed run.
+    sweep_temporary_files(layout_.root);
     auto known = read_env_state(layout_.root);
     if (!known) {
       known = EnvState{};
@@ -77,7 +80,11 @@ class Applying {
   // From here on a kill leaves an environment that says it is incomplete.
   void begin(EnvState& state) const {
     identify(state);
-    write_env_state(layout_.root, state);
+    save(state);
+  }
+
+  void save(const EnvState& state) const {
+    write_env_state(layout_.root, state, store_.durable ? Durability::fsync : Durability::none);
   }
 
   // True for a venv that was here before us. Anything else that is not empty is none of our business.
@@ -106,6 +113,7 @@ class Applying {
     // Leavings of a run that was killed: of unknown completeness, so they all go.
     remove_ = std::move(state_.applying);
     repair_ = !remove_.empty();
+    if (repair_) sweep_temporary_files(layout_.root / "bin");
     const auto take_out = [&](const std::string& name) {
       const auto found = std::ranges::find(state_.packages, name, &InstalledPackage::name);
       if (found == state_.packages.end()) return;
@@ -124,7 +132,7 @@ class Applying {
     }
     state_.applying = remove_;
     for (const size_t i : add_) state_.applying.push_back(installed(plan_.add[i], stored[i]));
-    write_env_state(layout_.root, state_);
+    save(state_);
   }
 
   static InstalledPackage installed(const WheelToInstall& wheel, const StoredWheel& stored) {
@@ -135,7 +143,7 @@ class Applying {
     std::ranges::sort(remove_, {}, &InstalledPackage::name);
     std::vector<Relink> relink;
     for (const InstalledPackage& package : remove_) {
-      for (Relink& item : unlink_wheel(package.dist_info, layout_, owners_)) relink.push_back(std::move(item));
+      for (Relink& item : unlink_wheel(package.dist_info, layout_, owners_, repair_)) relink.push_back(std::move(item));
     }
     for (const Relink& item : relink) restore(item);
   }

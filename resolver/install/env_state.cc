@@ -71,7 +71,7 @@ std::optional<EnvState> read_env_state(const Path& env) {
   }
 }
 
-void write_env_state(const Path& env, EnvState state) {
+void write_env_state(const Path& env, EnvState state, Durability durability) {
   Value root = Value::object({{"format", kFormat},
                               {"prefix", state.prefix},
                               {"python", Value::object({{"executable", state.python},
@@ -81,7 +81,7 @@ void write_env_state(const Path& env, EnvState state) {
                               {"made_here", state.made_here},
                               {"packages", to_value(std::move(state.packages))}});
   if (!state.applying.empty()) root.set("applying", to_value(std::move(state.applying)));
-  write_file_atomic(env / kFile, pretty_json(root));
+  write_file_atomic(env / kFile, pretty_json(root), 0644, durability);
 }
 
 }  // namespace dae::resolver

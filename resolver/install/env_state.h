@@ -29,6 +29,6 @@ struct EnvState {
 bool same_interpreter(const EnvState& state, const Interpreter& python);
 // nullopt when there is none. Throws Error bad_input when it is broken or from a later version.
 std::optional<EnvState> read_env_state(const Path& env);
-void write_env_state(const Path& env, EnvState state);  // atomic, fsynced
+void write_env_state(const Path& env, EnvState state, Durability durability);  // atomic
 
 }  // namespace dae::resolver

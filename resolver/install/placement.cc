@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/http.h"
+#include "base/strings.h"
 #include "base/value.h"
 #include "resolver/install/entry_points.h"
 #include "resolver/install/owners.h"
@@ -59,9 +60,9 @@ class Placing {
     }
   }
 
-  // Headers stand under the name as the wheel writes it.
+  // Headers stand under the name as the wheel writes it, its underscores being dashes again: where pip puts them.
   std::string distribution_of_stem() const {
-    return stored_.wheel.dist_info.substr(0, stored_.wheel.dist_info.find('-'));
+    return replace_all(stored_.wheel.dist_info.substr(0, stored_.wheel.dist_info.find('-')), "_", "-");
   }
 
   void place_script(const std::string& inner, const WheelFile& file) {

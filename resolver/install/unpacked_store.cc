@@ -151,7 +151,7 @@ void unpack_missing(const std::vector<WheelToInstall>& missing, const Interprete
   }
   // Once for all of them, before any gets its final name: after a power cut an entry is whole or not there
   // (3 % of the time of unpacking 26 wheels).
-  sync_file_system(store.unpacked);
+  if (store.durable) sync_file_system(store.unpacked);
   for (size_t i = 0; i < work.size(); ++i) {
     if (store.bytecode) work[i]->add_bytecode(jobs[i], python.cache_tag);
     work[i]->publish(python.cache_tag);

@@ -108,7 +108,13 @@ void link_wheel(const WheelPlacement& placement, const std::string& dist_info, c
   }
 }
 
-std::vector<Relink> unlink_wheel(const std::string& dist_info, const EnvLayout& layout, Owners& owners) {
+void sweep_temporary_files(const Path& dir) {
+  for (const std::string& name : list_dir(dir)) {
+    if (name.starts_with(".dae-") && name.ends_with(".tmp")) remove_file(dir / name);
+  }
+}
+
+std::vector<Relink> unlink_wheel(const std::string& dist_info, const EnvLayout& layout, Owners& owners, bool repair) {
   std::vector<Relink> relink;
   std::set<Path> dirs;
   RemovedModules modules;
@@ -131,10 +137,13 @@ std::vector<Relink> unlink_wheel(const std::string& dist_info, const EnvLayout& 
   }
   remove_bytecode(modules);
   for (const auto& [cache, stems] : modules) dirs.insert(cache);
-  remove_file(layout.root / record_target);
-  dirs.insert((layout.root / record_target).parent_path());
-  owners.forget(dist_info);
+  if (repair) std::ranges::for_each(dirs, sweep_temporary_files);
   remove_empty_dirs(dirs, layout);
+  const Path info_dir = (layout.root / record_target).parent_path();
+  if (repair) sweep_temporary_files(info_dir);
+  remove_file(layout.root / record_target);
+  remove_empty_dirs({info_dir}, layout);
+  owners.forget(dist_info);
   return relink;
 }
 

@@ -18,12 +18,15 @@ using MadeDirs = std::set<Path>;
 void link_wheel(const WheelPlacement& placement, const std::string& dist_info, const EnvLayout& layout, Owners& owners,
                 MadeDirs& made, bool repair, EventSink& events);
 
-// Removes what RECORD lists, its bytecode, and directories left empty; files others claim stay. RECORD goes last.
-// Returns claims of others on files whose bytes were those of the removed one: they have to be linked again.
+// Removes what RECORD lists, its bytecode, and directories left empty; files others claim stay. RECORD goes last, so
+// that a killed removal can be taken up again. `repair`: temporary files of a killed run go as well. Returns claims of
+// others on files whose bytes were those of the removed one: they have to be linked again.
 struct Relink {
   std::string dist_info;
   std::string target;
 };
-std::vector<Relink> unlink_wheel(const std::string& dist_info, const EnvLayout& layout, Owners& owners);
+std::vector<Relink> unlink_wheel(const std::string& dist_info, const EnvLayout& layout, Owners& owners, bool repair);
+// Temporary files that a killed run left in this directory.
+void sweep_temporary_files(const Path& dir);
 
 }  // namespace dae::resolver

@@ -32,6 +32,13 @@ std::string stored_blocks(std::string_view bytes) {
   return out;
 }
 
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
+  return out + "\"";
+}
+
 std::string record_hash(const std::string& bytes) {
   Sha256 hash;
   hash.update(bytes);
@@ -138,7 +145,7 @@ std::string WheelBuilder::bytes() const {
   for (const ZipMember& member : members) {
     const auto given = rows_.find(member.name);
     const std::string row_end = given == rows_.end() ? record_hash(member.bytes) : given->second;
-    if (!row_end.empty()) rows += member.name + "," + row_end + "\n";
+    if (!row_end.empty()) rows += csv_cell(member.name) + "," + row_end + "\n";
   }
   for (const auto& [path, row_end] : rows_) {
     bool known = false;
