@@ -1,67 +1,15 @@
 #include "fixture.h"
 
-#include <array>
-
 #include "base/hash.h"
 #include "base/strings.h"
+#include "support/zip_writer.h"
 
 namespace dae::mirror::testing {
-namespace {
-
-uint32_t crc32_of(std::string_view bytes) {
-  uint32_t crc = 0xffffffffu;
-  for (const char c : bytes) {
-    crc ^= static_cast<uint8_t>(c);
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0xedb88320u & (0u - (crc & 1u)));
-  }
-  return ~crc;
-}
-
-void put(std::string& out, uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
-}
-
-// What the local header and the central one share: version, flags, method, time, date, crc, sizes, name length.
-void put_common(std::string& out, const std::string& name, const std::string& bytes) {
-  put(out, 20, 2);
-  put(out, 0, 2);
-  put(out, 0, 2);
-  put(out, 0, 2);
-  put(out, 0x21, 2);
-  put(out, crc32_of(bytes), 4);
-  put(out, bytes.size(), 4);
-  put(out, bytes.size(), 4);
-  put(out, name.size(), 2);
-  put(out, 0, 2);
-}
-
-}  // namespace
 
 std::string make_zip(const std::vector<std::pair<std::string, std::string>>& members) {
-  std::string out, directory;
-  for (const auto& [name, bytes] : members) {
-    const size_t offset = out.size();
-    put(out, 0x04034b50, 4);
-    put_common(out, name, bytes);
-    out += name + bytes;
-    put(directory, 0x02014b50, 4);
-    put(directory, 20, 2);
-    put_common(directory, name, bytes);
-    put(directory, 0, 6);
-    put(directory, 0, 4);
-    put(directory, offset, 4);
-    directory += name;
-  }
-  const size_t offset = out.size();
-  out += directory;
-  put(out, 0x06054b50, 4);
-  put(out, 0, 4);
-  put(out, members.size(), 2);
-  put(out, members.size(), 2);
-  put(out, directory.size(), 4);
-  put(out, offset, 4);
-  put(out, 0, 2);
-  return out;
+  std::vector<dae::testing::ZipMember> stored;
+  for (const auto& [name, bytes] : members) stored.push_back({.name = name, .bytes = bytes});
+  return dae::testing::make_zip(stored);
 }
 
 std::string metadata_text(const std::string& name, const std::string& version) {

@@ -114,15 +114,26 @@ TEST_F(Client, FindsNothingWhereNothingIs) {
 }
 
 TEST_F(Client, ListsAllTagsOverAllPages) {
-  const Manifest manifest = artifact("source", 0);
-  client.push("apps/bubbler", "0", manifest, *local, events);
-  const std::string bytes = manifest.canonical();
-  for (int i = 1; i < 1050; ++i) {
-    const HttpResponse put =
-        mirror.send("PUT", "/v2/apps/bubbler/manifests/" + std::to_string(i), {{"Content-Type", kManifestType}}, bytes);
-    ASSERT_EQ(put.status, 201);
-  }
-  EXPECT_EQ(client.tags("apps/bubbler").size(), 1050u);
+  ServerOptions options;
+  options.loops = 1;
+  std::atomic<int> asked{0};
+  const auto server = start_http_server(
+      options, {{.method = "GET", .pattern = "/v2/{+}/tags/list", .handle = [&](const ServerRequest& request) {
+                   const int64_t last = std::stoi("0" + request.query_value("last"));
+                   const Value page = Value::object({{"tags", Value::strings(std::vector{std::to_string(last + 1)})}});
+                   ServerResponse response = ServerResponse::json(200, canonical_json(page));
+                   const std::string next = "<?last=" + std::to_string(last + 1) + ">; rel=\"next\"";
+                   if (last < 2) response.headers.set("Link", next);
+                   ++asked;
+                   return response;
+                 }}});
+  RegistryClient paged(*mirror.transport, server->url());
+  EXPECT_EQ(paged.tags("apps/bubbler"), (std::vector<std::string>{"1", "2", "3"}));
+  EXPECT_EQ(asked, 3);
+  // And as the mirror tells them.
+  client.push("apps/bubbler", "1.0", artifact("source", 0), *local, events);
+  client.push("apps/bubbler", "1.1", artifact("changed", 0), *local, events);
+  EXPECT_EQ(client.tags("apps/bubbler"), (std::vector<std::string>{"1.0", "1.1"}));
 }
 
 // A registry that answers with something else than it should.
