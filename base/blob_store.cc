@@ -96,6 +96,8 @@ class DiskBlobStore final : public BlobStore {
 
   void for_each(const std::function<void(const Digest&, uint64_t)>& visit) const override {
     for (const std::string& shard : list_dir(root_ / "sha256")) {
+      const auto info = file_info(root_ / "sha256" / shard);
+      if (!info || !info->is_dir()) continue;
       for (const std::string& name : list_dir(root_ / "sha256" / shard)) {
         if (!Digest::is_valid(name)) continue;
         const Digest digest = Digest::parse(name);
