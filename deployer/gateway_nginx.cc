@@ -176,8 +176,10 @@ class NginxGateway final : public Gateway {
 }  // namespace
 
 std::unique_ptr<Gateway> make_nginx_gateway(ProcessRunner& runner, const NginxOptions& options) {
-  // /usr/sbin is not in everybody's PATH.
-  const auto program = find_program("nginx", env_var("PATH").value_or("") + ":/usr/sbin:/usr/local/sbin");
+  // /usr/sbin is not in everybody's PATH. DAE_NGINX names another build of it.
+  const auto named = env_var("DAE_NGINX");
+  const auto program =
+      named ? find_program(*named) : find_program("nginx", env_var("PATH").value_or("") + ":/usr/sbin:/usr/local/sbin");
   if (!program) {
     throw Error(ErrorKind::not_found, "nginx is not installed", "nginx", "apt install nginx-light");
   }
