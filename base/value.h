@@ -145,6 +145,7 @@ class Reader {
   Error error_at(const Value& node, std::string message, std::string hint = "") const;
 
  private:
+  Error unknown_key(const std::string& key, const Value& value, const std::string& nearest) const;
   const std::string* file_;
   const Value* value_;
   std::string where_;

@@ -59,6 +59,9 @@ const Value& Reader::required(std::string_view key) {
   if (const Value* found = optional(key)) return *found;
   const Value* empty = value_->find(key);
   if (empty) throw error_at(*empty, fmt::format("`{}` has no value", dotted(where_, key)));
+  // A misspelt key is named where it stands, rather than the one that it was meant to be as missing.
+  for (const auto& [name, value] : value_->as_object())
+    if (nearest_name(name, {std::string(key)}) == key) throw unknown_key(name, value, std::string(key));
   throw error_at(*value_, where_.empty() ? fmt::format("missing key `{}`", key)
                                          : fmt::format("missing key `{}` in `{}`", key, where_));
 }
@@ -138,17 +141,18 @@ std::optional<Reader> Reader::object(std::string_view key) {
 }
 
 void Reader::finish() const {
-  for (const auto& [key, value] : value_->as_object()) {
-    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    Value place;
-    place.position = value.key_position.line != 0 ? value.key_position : value.position;
-    const std::string nearest = nearest_name(key, known_);
-    throw error_at(
-        place,
-        where_.empty() ? fmt::format("unknown key `{}`", key) : fmt::format("unknown key `{}` in `{}`", key, where_),
-        nearest.empty() ? fmt::format("known keys: {}", join(known_, ", "))
-                        : fmt::format("did you mean `{}`?", nearest));
-  }
+  for (const auto& [key, value] : value_->as_object())
+    if (std::find(known_.begin(), known_.end(), key) == known_.end())
+      throw unknown_key(key, value, nearest_name(key, known_));
+}
+
+Error Reader::unknown_key(const std::string& key, const Value& value, const std::string& nearest) const {
+  Value place;
+  place.position = value.key_position.line != 0 ? value.key_position : value.position;
+  return error_at(
+      place,
+      where_.empty() ? fmt::format("unknown key `{}`", key) : fmt::format("unknown key `{}` in `{}`", key, where_),
+      nearest.empty() ? fmt::format("known keys: {}", join(known_, ", ")) : fmt::format("did you mean `{}`?", nearest));
 }
 
 Error Reader::error_at(const Value& node, std::string message, std::string hint) const {

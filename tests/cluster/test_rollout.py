@@ -291,7 +291,7 @@ class Refused(Cluster):
     def test_an_agent_without_nginx_says_how_to_get_it(self):
         result = self.dae("agent", "--node", "other", "--root", self.dir / "other", "--gateway-port", "1",
                           "--control", self.state["control"], "--mirror", self.state["mirror"], code=None, timeout=30,
-                          env={"PATH": "/nonexistent", "DAE_NGINX": "/nonexistent/nginx"})
+                          env={"DAE_NGINX": "/nonexistent/nginx"})
         self.assertNotEqual(result.code, 0)
         self.assertIn("apt install nginx", result.err)
 
