@@ -64,6 +64,7 @@ bool is_file_of(const std::string& name, const std::string& project) {
 }  // namespace
 
 void admit_files(resolver::ProjectPage& page, const std::string& project, const std::string& index_url) {
+  if (page.status == "quarantined") page.files.clear();  // PEP 792: such a project must not offer files
   const std::string index_host = parse_url(index_url).host;
   std::set<std::string> names;
   size_t without_digest = 0, refused = 0;

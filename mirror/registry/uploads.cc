@@ -110,14 +110,17 @@ Uploads::Uploads(Catalog& catalog, BlobStore& blobs, const Clock& clock, Path di
 
 std::string Uploads::start(const std::string& repository) {
   expire();
+  const int64_t open = catalog_.read([](Database& db) {
+    Statement count = db.prepare("SELECT count(*) FROM uploads");
+    count.step();
+    return count.integer(0);
+  });
+  if (open >= kMostSessions) {
+    throw OciRefusal(429, "TOOMANYREQUESTS", "too many uploads are open", {{"Retry-After", "60"}});
+  }
   const std::string id = new_session_id();
   make_dirs(dir_ / id);
   catalog_.write([&](Database& db) {
-    Statement open = db.prepare("SELECT count(*) FROM uploads");
-    open.step();
-    if (open.integer(0) >= kMostSessions) {
-      throw OciRefusal(429, "TOOMANYREQUESTS", "too many uploads are open", {{"Retry-After", "60"}});
-    }
     Statement insert =
         db.prepare("INSERT INTO uploads(id, repository, size_bytes, chunks, updated_ms) VALUES(?,?,0,0,?)");
     insert.bind(1, id).bind(2, repository).bind(3, clock_.wall_ms()).run();

@@ -238,6 +238,15 @@ TEST_F(PullThrough, DropsHostileFiles) {
   EXPECT_EQ(page.at("files").as_array()[0].get_string("filename"), kWheelName);
 }
 
+TEST_F(PullThrough, OffersNoFileOfAQuarantinedProject) {
+  std::string page = json_page("demo", {json_file(kWheelName, sha256)});
+  page.insert(1, R"("project-status":{"status":"quarantined","reason":"malware"},)");
+  upstream.set_page("demo", page, kJson, "e2");
+  EXPECT_EQ(mirror.page("demo").at("files").size(), 0u);
+  EXPECT_EQ(mirror.page("demo").at("project-status").get_string("reason"), "malware");
+  EXPECT_EQ(mirror.get(path).status, 404);
+}
+
 TEST_F(PullThrough, StopsAtTheLimits) {
   TestMirror small(upstream.simple_url(), [](MirrorConfig& config) { config.page_limit_bytes = 10; });
   EXPECT_EQ(small.get("/pypi/simple/demo/").status, 502);
