@@ -24,6 +24,7 @@ namespace {
 
 constexpr size_t kMaxIdleHandles = 64;
 constexpr int kLongestPollMs = 60'000;
+constexpr int kUnconnectedPollMs = 50;
 
 void init_curl_once() {
   static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -76,7 +77,9 @@ void HttpEngine::run() {
     start_due();
     int active = 0;
     curl_multi_perform(multi_, &active);
-    finish_done();
+    // The end of one transfer makes libcurl wake another that waits for a connection, but 7.88 may drop the timer that
+    // says so: it has to be run again without waiting for an event.
+    if (finish_done()) continue;
     curl_multi_poll(multi_, nullptr, 0, poll_timeout_ms(), nullptr);
   }
 }
@@ -113,10 +116,12 @@ void HttpEngine::start_due() {
   }
 }
 
-void HttpEngine::finish_done() {
+bool HttpEngine::finish_done() {
   int left = 0;
+  bool any = false;
   while (CURLMsg* message = curl_multi_info_read(multi_, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
+    any = true;
     CURL* easy = message->easy_handle;
     CURLcode code = message->data.result;  // the message is gone once the handle is removed
     curl_multi_remove_handle(multi_, easy);
@@ -130,12 +135,23 @@ void HttpEngine::finish_done() {
       curl_easy_cleanup(easy);
     }
   }
+  return any;
+}
+
+// Some transfer has no connection yet; see run() for why it must not rely on libcurl's timers alone.
+bool HttpEngine::any_unconnected() const {
+  return std::any_of(running_.begin(), running_.end(), [](const auto& entry) {
+    curl_off_t connected_us = 0;
+    curl_easy_getinfo(entry.first, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+    return connected_us == 0;
+  });
 }
 
 int HttpEngine::poll_timeout_ms() const {
-  if (waiting_.empty()) return kLongestPollMs;
+  int longest_ms = any_unconnected() ? kUnconnectedPollMs : kLongestPollMs;
+  if (waiting_.empty()) return longest_ms;
   int64_t until_ms = waiting_.begin()->first - SystemClock().monotonic_ms();
-  return static_cast<int>(std::clamp<int64_t>(until_ms, 0, kLongestPollMs));
+  return static_cast<int>(std::clamp<int64_t>(until_ms, 0, longest_ms));
 }
 
 CURL* HttpEngine::take_easy() {

@@ -29,7 +29,8 @@ class HttpEngine {
   bool take_submitted();  // false: stop
   void start(TransferPtr transfer);
   void start_due();
-  void finish_done();
+  bool finish_done();  // true: something ended
+  bool any_unconnected() const;
   int poll_timeout_ms() const;
   CURL* take_easy();
   void give_up_all();
