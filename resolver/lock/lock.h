@@ -54,6 +54,7 @@ struct Selected {
   std::string name, version;
   LockedFile file;  // a wheel, or an sdist when no wheel fits
   bool is_wheel = true;
+  bool direct = false;  // a direct reference, not from an index: direct_url.json records where it came from
 };
 std::vector<Selected> select(const Lock& lock, const Target& target);
 

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/strings.h"
 #include "resolver/lock/lock.h"
+#include "resolver/lock/lock_canonical.h"
 #include "resolver/standards/names.h"
 #include "resolver/standards/specifier.h"
 
@@ -180,6 +181,7 @@ void read_tool(Reader& reader, Lock& lock) {
 }  // namespace
 
 Lock parse_lock(std::string_view text, std::string name) {
+  if (auto lock = parse_canonical_lock(text)) return std::move(*lock);
   const Document document = parse_toml(text, std::move(name));
   Reader reader(document);
   check_lock_version(reader);

@@ -73,6 +73,7 @@ class Selector {
     Selected out{package.name, package.version, {}, true};
     if (package.archive) {
       out.file = *package.archive;
+      out.direct = true;
       out.is_wheel = out.file.name.ends_with(".whl");
     } else if (const LockedFile* wheel = best_wheel(package)) {
       out.file = *wheel;

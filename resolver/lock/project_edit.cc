@@ -169,6 +169,7 @@ bool is_toml(const ProjectFile& project) {
 std::string with_requirements(const ProjectFile& project, const std::string& file_text,
                               const std::vector<std::string>& requirements) {
   if (!is_toml(project)) return requirements_txt_with(file_text, requirements);
+  parse_project(project.path, file_text);
   std::string text = file_text;
   for (const std::string& requirement : requirements) add_to_toml(text, project, requirement);
   parse_project(project.path, text);  // an edit that breaks the file must never be written
@@ -178,6 +179,7 @@ std::string with_requirements(const ProjectFile& project, const std::string& fil
 std::string without_requirements(const ProjectFile& project, const std::string& file_text,
                                  const std::vector<std::string>& names) {
   if (!is_toml(project)) return requirements_txt_without(file_text, names);
+  parse_project(project.path, file_text);
   std::string text = file_text;
   for (const std::string& name : names) {
     const std::string key = normalize_name(name);

@@ -53,6 +53,7 @@ class Scanner {
         item.text = read_string();
       } else {
         skip_value();
+        if (at_ == item.begin) ++at_;  // a stray bracket: the text was no TOML after all
       }
       item.end = at_;
       out.items.push_back(std::move(item));

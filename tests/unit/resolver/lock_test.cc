@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "resolver/lock/lock_canonical.h"
 
 namespace dae::resolver {
 namespace {
@@ -105,6 +106,46 @@ TEST(Lockfile, RendersTheSameBytesWhateverTheOrderOfPackages) {
   const std::string text = render_lock(lock);
   std::rotate(lock.packages.begin(), lock.packages.begin() + 2, lock.packages.end());
   EXPECT_EQ(render_lock(lock), text);
+}
+
+// What a lock holds, in a form that both readers must agree on.
+std::string content(const Lock& lock) {
+  std::string out = render_lock(lock);
+  for (const LockedPackage& p : lock.packages) {
+    for (const LockedFile& f : p.wheels) out += f.name + f.sha256;
+    if (p.archive) out += p.archive->name;
+  }
+  return out;
+}
+
+TEST(Lockfile, IsReadAlikeByTheFastAndTheGeneralReader) {
+  const std::string text = render_lock(example());
+  const auto fast = parse_canonical_lock(text);
+  ASSERT_TRUE(fast.has_value());
+  const std::string not_canonical = "# a comment\n" + text;
+  ASSERT_FALSE(parse_canonical_lock(not_canonical).has_value());
+  EXPECT_EQ(content(*fast), content(parse_lock(not_canonical, "pylock.toml")));
+  EXPECT_TRUE(parse_canonical_lock(render_lock(Lock())).has_value());
+}
+
+TEST(Lockfile, IsNeverReadMoreLenientlyByTheFastReader) {
+  const std::string text = render_lock(example());
+  int accepted = 0;
+  for (size_t at = 0; at < text.size(); at += 3) {
+    for (const char c : {'\0', '"', 'x', '\n'}) {
+      std::string damaged = text;
+      if (c == '\0') {
+        damaged.erase(at, 1);
+      } else {
+        damaged[at] = c;
+      }
+      const auto fast = parse_canonical_lock(damaged);
+      if (!fast) continue;
+      ++accepted;
+      EXPECT_EQ(content(*fast), content(parse_lock("# c\n" + damaged, "pylock.toml"))) << damaged;
+    }
+  }
+  EXPECT_GT(accepted, 0);  // a changed letter of a url is still a lock
 }
 
 TEST(Lockfile, RendersAnEmptyLockThatCanBeRead) {
