@@ -50,12 +50,12 @@ void StopSignal::install() {
   pipe_read_end();
   struct sigaction action {};
   ::sigemptyset(&action.sa_mask);
-  // Without SA_RESTART: a blocking call returns with EINTR and its caller can look at the flag. A second signal ends
-  // us at once, should the orderly end hang.
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  // Without SA_RESTART: a blocking call returns with EINTR and its caller can look at the flag.
   action.sa_handler = on_signal;
-  ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  // A second Ctrl-C ends us at once, should the orderly end hang. Not so for TERM, which service managers repeat.
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  ::sigaction(SIGINT, &action, nullptr);
   action.sa_flags = 0;
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
