@@ -67,6 +67,20 @@ TEST(Toml, RefusesBrokenTextWithAPlace) {
   EXPECT_NE(fault_of("a = 9223372036854775808\n"), "no fault");
 }
 
+TEST(Toml, RefusesLettersOutsideStrings) {
+  EXPECT_EQ(fault_of("a = 1\nb = \xC3\xA9\n").substr(0, 11), "p.toml:2:5:");
+  EXPECT_EQ(fault_of("\xC3\xA9 = 1\n").substr(0, 11), "p.toml:1:1:");
+  EXPECT_EQ(fault_of("a = \"\xC3\xA9\" # \xC3\xA9\n"), "no fault");
+}
+
+// toml++ has assertions where these need errors.
+TEST(Toml, RefusesMalformedKeysInsteadOfAborting) {
+  for (const char* text :
+       {"a = {, = 1}", "a = {x = 1, = 2}", "a = {x = 1, [}", "a.= 1", "[.]", "[a.]", "= 1", "a = {=}"}) {
+    EXPECT_EQ(fault_of(std::string("ok = 1\n") + text + "\nb = 2\n").substr(0, 9), "p.toml:2:") << text;
+  }
+}
+
 TEST(Toml, LimitsTheDepth) {
   EXPECT_NE(fault_of("a = " + std::string(5000, '[') + std::string(5000, ']')), "no fault");
   std::string key = "a";
