@@ -19,8 +19,9 @@ namespace dae::resolver {
 struct WheelToInstall {
   std::string name, version;  // normalised name
   std::string file_name;
-  Digest digest;    // of the wheel; its bytes must be in the blob store when apply() runs
-  std::string url;  // for direct_url.json only when direct
+  Digest digest;           // of the wheel; its bytes must be in the blob store when apply() runs
+  std::string url;         // for direct_url.json only when direct
+  Digest url_digest = {};  // of what `url` names, when that is an sdist the wheel was built from
 };
 
 struct InstallPlan {
@@ -47,7 +48,7 @@ void apply_install(const InstallPlan& plan, const Path& env, const Interpreter& 
                    const StorePaths& store, EventSink& events);
 
 // Fetches the selected files into the blob store, in parallel, digests checked; sdists are built into wheels (PEP 517,
-// isolated environment made by the interpreter's own venv+pip until the builder takes over) and replaced by them.
+// by the interpreter's own pip, which isolates builds; it is found in a venv where there is none) and replaced by them.
 std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected, const Interpreter& python,
                                            Transport& transport, BlobStore& blobs, const Path& cache_dir,
                                            ProcessRunner& runner, EventSink& events);

@@ -98,6 +98,7 @@ std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected
   std::vector<WheelToInstall> out(selected.size());
   for (size_t i = 0; i < selected.size(); ++i) {
     out[i] = {normalize_name(selected[i].name), selected[i].version, selected[i].file.name, digest_of(selected[i]), ""};
+    if (selected[i].direct) out[i].url = selected[i].file.url;
   }
   parallel_for(selected.size(), kDownloads,
                [&](size_t i) { take_in(selected[i], out[i].digest, transport, blobs, events); });
@@ -108,6 +109,7 @@ std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected
     out[i].file_name = wheel.filename().string();
     const std::unique_ptr<BlobWriter> writer = blobs.writer();
     writer->write(read_file(wheel, kMaxFileBytes));
+    out[i].url_digest = out[i].digest;
     out[i].digest = writer->commit();
   }
   return out;

@@ -86,8 +86,9 @@ class Placing {
   }
 
   std::string direct_url() const {
-    const Value hashes = Value::object({{"sha256", wheel_.digest.hex()}});
-    const Value archive = Value::object({{"hash", "sha256=" + wheel_.digest.hex()}, {"hashes", hashes}});
+    const std::string hex = (wheel_.url_digest.empty() ? wheel_.digest : wheel_.url_digest).hex();
+    const Value hashes = Value::object({{"sha256", hex}});
+    const Value archive = Value::object({{"hash", "sha256=" + hex}, {"hashes", hashes}});
     // Url::text() drops the credentials, as the specification demands.
     return canonical_json(Value::object({{"archive_info", archive}, {"url", parse_url(wheel_.url).text()}}));
   }

@@ -23,8 +23,15 @@ std::string log_tail(const ProcessResult& result) {
   return join(lines, "\n");
 }
 
-// An environment that holds nothing but pip, one per interpreter.
+bool has_pip(const Interpreter& python, ProcessRunner& runner) {
+  ProcessSpec spec;
+  spec.argv = {python.real_executable.string(), "-I", "-c", "import pip"};
+  return runner.run(spec).exit_code == 0;
+}
+
+// An interpreter with pip: else one in an environment that holds nothing else, which takes seconds to make.
 Path builder_python(const Interpreter& python, const Path& cache_dir, ProcessRunner& runner, EventSink& events) {
+  if (has_pip(python, runner)) return python.real_executable;
   const std::string key = Digest::of(python.real_executable.string() + " " + python.version).short_hex();
   const Path dir = cache_dir / "builders" / (python.cache_tag + "-" + key);
   const Path executable = dir / "bin/python", complete = dir / "complete";
@@ -60,6 +67,7 @@ void run_pip(const Path& builder, const Path& sdist, const Path& out, const std:
   ProcessSpec spec;
   // --use-pep517: an old sdist with only a setup.py is built the same isolated way, not by whatever is installed.
   spec.argv = {builder.string(),
+               "-I",
                "-m",
                "pip",
                "wheel",

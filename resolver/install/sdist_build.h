@@ -1,6 +1,6 @@
 #pragma once
-// A wheel from an sdist (PEP 517), by pip in a virtual environment of ours made with the interpreter's own `venv`; pip
-// isolates the build's dependencies itself. Built once per (sdist digest, cache tag): kept in
+// A wheel from an sdist (PEP 517), by the interpreter's own pip or, where it has none, one in a virtual environment of
+// ours; pip makes the isolated environment of each build itself. Built once per (sdist digest, cache tag): kept in
 // <cache_dir>/built-wheels/<digest>-<cache_tag>/.
 #include "base/events.h"
 #include "base/hash.h"

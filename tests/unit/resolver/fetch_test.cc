@@ -131,7 +131,8 @@ TEST_F(Fetch, AnSdistIsBuiltOnceAndItsMetadataComesFromTheSameBuild) {
   // The build runs pip: whatever this machine configures for it must not be asked.
   const testing::ScopedEnv no_index("PIP_NO_INDEX", "1");
   const std::string bytes = sdist(kBackend);
-  const Selected wanted = selected("a-1.0.zip", bytes);
+  Selected wanted = selected("a-1.0.zip", bytes);
+  wanted.direct = true;
 
   const auto wheels = fetch({wanted});
   ASSERT_EQ(wheels.size(), 1u);
@@ -139,17 +140,20 @@ TEST_F(Fetch, AnSdistIsBuiltOnceAndItsMetadataComesFromTheSameBuild) {
   EXPECT_NE(wheels[0].digest.hex(), wanted.file.sha256);
   install(wheels);
   EXPECT_EQ(read_file(site() / "a.py"), "BUILT = True\n");
+  const std::string direct_url = read_file(site() / "a-1.0.dist-info/direct_url.json");
+  EXPECT_NE(direct_url.find("\"sha256\":\"" + wanted.file.sha256), std::string::npos) << direct_url;
+  EXPECT_NE(direct_url.find(wanted.file.url), std::string::npos);
 
   IndexFile file;
   file.name = "a-1.0.zip";
   write_file_atomic(dir_.path() / "a-1.0.zip", bytes);
-  // No process may start any more: the wheel is kept.
-  remove_all(dir_.path() / "fetch-cache/builders");
+  // The wheel is kept: nothing is built any more.
+  python_.real_executable = "/nonexistent/python";
   const auto metadata = sdist_metadata_builder(python_, dir_.path() / "fetch-cache", *runner_, events_);
   EXPECT_NE(metadata(file, dir_.path() / "a-1.0.zip").find("Requires-Dist: b>=2"), std::string::npos);
-  EXPECT_FALSE(exists(dir_.path() / "fetch-cache/builders"));
   EXPECT_EQ(fetch({wanted})[0].digest, wheels[0].digest);
 
+  python_ = interpreter();
   const Selected broken =
       selected("a-1.0.zip", sdist("def build_wheel(*a, **k):\n    raise RuntimeError('no compiler here')\n"));
   const Error error = error_of([&] { fetch({broken}); });
