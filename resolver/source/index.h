@@ -35,6 +35,7 @@ struct IndexOptions {
   // METADATA of an sdist that does not state it statically, by building it (install/environment.h makes one). Without
   // it such an sdist is Error failed. Called from several threads.
   std::function<std::string(const IndexFile& file, const Path& sdist)> build_metadata;
+  std::string build_tag;  // whose builds those are ("cpython-311"): they are kept under it; "": not kept
 };
 
 struct IndexStats {

@@ -201,15 +201,19 @@ class HttpIndexClient final : public IndexClient {
   }
 
   // Only under the digest of the file: then it holds for ever. A file without one is asked for anew in every run.
-  Path metadata_file(const IndexFile& file) const {
+  // What came of a build goes under the interpreter's tag too.
+  Path metadata_file(const IndexFile& file, bool built) const {
     if (options_.cache_dir.empty() || !Digest::is_valid(file.sha256)) return {};
     const std::string hex = Digest::parse(file.sha256).hex();
-    return options_.cache_dir / kMetadataDir / hex.substr(0, 2) / hex;
+    if (built && options_.build_tag.empty()) return {};
+    return options_.cache_dir / kMetadataDir / hex.substr(0, 2) / (built ? hex + "-" + options_.build_tag : hex);
   }
 
   std::string find_metadata(const IndexFile& file, const std::string& package) {
-    const Path path = metadata_file(file);
-    if (!path.empty()) {
+    for (const bool built : {false, true}) {
+      if (built && file.name.ends_with(".whl")) break;
+      const Path path = metadata_file(file, built);
+      if (path.empty()) continue;
       if (auto text = read_file_if_exists(path); text && !text->empty()) {
         ++metadata_from_cache_;
         return std::move(*text);
@@ -218,13 +222,13 @@ class HttpIndexClient final : public IndexClient {
     if (options_.offline) {
       throw Error(ErrorKind::refused, "its metadata is not in the cache", file.name, "run once without `--offline`");
     }
-    std::string text = ladder_.climb(file, package);
+    MetadataLadder::Found found = ladder_.climb(file, package);
     ++metadata_fetched_;
-    if (!path.empty()) {
+    if (const Path path = metadata_file(file, found.built); !path.empty()) {
       make_dirs(path.parent_path());
-      write_file_atomic(path, text, 0644, Durability::none);
+      write_file_atomic(path, found.text, 0644, Durability::none);
     }
-    return text;
+    return std::move(found.text);
   }
 
   Transport& transport_;

@@ -68,15 +68,15 @@ uint64_t total_of_content_range(std::string_view value) {
 
 }  // namespace
 
-std::string MetadataLadder::climb(const IndexFile& file, const std::string& package) {
+MetadataLadder::Found MetadataLadder::climb(const IndexFile& file, const std::string& package) {
   if (!file.name.ends_with(".whl")) return from_sdist(file, package);
   if (file.has_metadata) {
-    if (auto text = announced(file, package)) return *text;
+    if (auto text = announced(file, package)) return {*text};
   } else if (auto text = sibling(file, package)) {
-    return *text;
+    return {*text};
   }
-  if (auto text = by_range(file, package)) return *text;
-  return whole_wheel(file, package);
+  if (auto text = by_range(file, package)) return {*text};
+  return {whole_wheel(file, package)};
 }
 
 std::optional<std::string> MetadataLadder::announced(const IndexFile& file, const std::string& package) {
@@ -227,12 +227,12 @@ std::optional<std::string> static_pkg_info(const Path& sdist) {
 
 }  // namespace
 
-std::string MetadataLadder::from_sdist(const IndexFile& file, const std::string& package) {
+MetadataLadder::Found MetadataLadder::from_sdist(const IndexFile& file, const std::string& package) {
   const TempDir dir("dae-sdist-");
   const Path sdist = download(file, dir.path());
   if (auto text = static_pkg_info(sdist)) {
     try {
-      if (is_final(checked(*text, file, package))) return *text;
+      if (is_final(checked(*text, file, package))) return {*text};
     } catch (const Error&) {
       // Old tools wrote broken PKG-INFO files; a build says what is true.
     }
@@ -242,7 +242,7 @@ std::string MetadataLadder::from_sdist(const IndexFile& file, const std::string&
   }
   std::string text = options_.build_metadata(file, sdist);
   checked(text, file, package);
-  return text;
+  return {std::move(text), true};
 }
 
 }  // namespace dae::resolver

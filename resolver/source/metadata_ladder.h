@@ -19,15 +19,19 @@ class MetadataLadder {
   MetadataLadder(Transport& transport, IndexTraits& traits, EventSink& events, const IndexOptions& options,
                  Authorise authorise)
       : transport_(transport), traits_(traits), events_(events), options_(options), authorise_(std::move(authorise)) {}
+  struct Found {
+    std::string text;
+    bool built = false;  // may differ from interpreter to interpreter
+  };
   // Name and version inside agree with those of the file.
-  std::string climb(const IndexFile& file, const std::string& package);
+  Found climb(const IndexFile& file, const std::string& package);
 
  private:
   std::optional<std::string> sibling(const IndexFile& file, const std::string& package);
   std::optional<std::string> announced(const IndexFile& file, const std::string& package);
   std::optional<std::string> by_range(const IndexFile& file, const std::string& package);
   std::string whole_wheel(const IndexFile& file, const std::string& package);
-  std::string from_sdist(const IndexFile& file, const std::string& package);
+  Found from_sdist(const IndexFile& file, const std::string& package);
   std::string range(const IndexFile& file, const std::string& value, uint64_t limit_bytes, uint64_t* total_bytes);
   Path download(const IndexFile& file, const Path& dir);
 

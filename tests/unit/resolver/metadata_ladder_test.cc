@@ -35,6 +35,7 @@ class MetadataLadderTest : public ::testing::Test {
     options.cache_dir = dir_.path() / "cache";
     options.offline = offline;
     options.build_metadata = build_;
+    options.build_tag = build_tag_;
     return make_index_client(*transport_, options, events_);
   }
   // Puts a wheel on the index and returns how its page would list it.
@@ -61,6 +62,7 @@ class MetadataLadderTest : public ::testing::Test {
   NullSink events_;
   FakeIndex index_;
   std::function<std::string(const IndexFile&, const Path&)> build_;
+  std::string build_tag_;
   std::unique_ptr<Transport> transport_ = make_http_client();
 };
 
@@ -174,6 +176,24 @@ TEST_F(MetadataLadderTest, AnSdistWithDynamicFieldsNeedsABuild) {
       return std::string("Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Dist: built\n\n");
     };
     EXPECT_NE(client()->metadata_text(file, "a").find("built"), std::string::npos);
+  }
+}
+
+TEST_F(MetadataLadderTest, WhatABuildToldIsKeptForItsInterpreterOnly) {
+  const std::string bytes = make_zip({{"a-1.0/setup.py", ""}});
+  index_.set_text("/files/a-1.0.zip", bytes);
+  const IndexFile file = listed("a-1.0.zip", bytes);
+  int builds = 0;
+  build_ = [&](const IndexFile&, const Path&) {
+    ++builds;
+    return std::string("Metadata-Version: 2.4\nName: a\nVersion: 1.0\n\n");
+  };
+  const std::vector<std::pair<const char*, int>> steps{
+      {"cpython-311", 1}, {"cpython-311", 1}, {"cpython-312", 2}, {"", 3}, {"", 4}, {"cpython-312", 4}};
+  for (const auto& [tag, expected] : steps) {
+    build_tag_ = tag;
+    client()->metadata_text(file, "a");
+    EXPECT_EQ(builds, expected) << tag;
   }
 }
 
