@@ -231,6 +231,8 @@ std::string requirements_txt_with(const std::string& text, const std::vector<std
     }
     if (!same.empty()) continue;
     if (!out.empty() && !out.ends_with('\n')) out += line_break(out);
+    // A last line that wants to go on must not swallow the new one.
+    if (out.ends_with("\\\n") || out.ends_with("\\\r\n")) out += line_break(out);
     out += requirement + line_break(out);
   }
   return out;

@@ -198,6 +198,7 @@ TEST(ProjectEdit, TouchesOnlyItsLinesOfRequirementsTxt) {
   const Path path = "pip-req.txt";
   EXPECT_EQ(added("# top\nflask>=2  # web\n\nb", {"flask>=3", "c"}, path), "# top\nflask>=3  # web\n\nb\nc\n");
   EXPECT_EQ(added("a\r\n", {"b"}, path), "a\r\nb\r\n");
+  EXPECT_EQ(added("a \\", {"b"}, path), "a \\\n\nb\n");
   EXPECT_EQ(added("a<2; python_version<'3.9'\na>=2; python_version>='3.9'\n", {"a>=3"}, path), "a>=3\n");
   EXPECT_EQ(removed("# top\nflask>=2 \\\n  --hash=sha256:aa\nb\n", {"flask"}, path), "# top\nb\n");
   EXPECT_THROW(removed("b\n", {"c"}, path), Error);
