@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "base/strings.h"
 
@@ -69,8 +70,28 @@ std::string requires_nothing_fits(const Universe& universe, const Fact& fact) {
   if (!target.urls.front().empty()) {
     return fmt::format("is version {} by {}", target.candidates.front().version.text(), target.urls.front());
   }
-  return fmt::format("has no version that matches `{}` (newest: {})", fact.text,
-                     target.candidates.front().version.text());
+  const std::string newest = target.candidates.front().version.text();
+  const std::string oldest = target.candidates.back().version.text();
+  return fmt::format("has no version that matches `{}`, only {}", fact.text,
+                     newest == oldest ? newest : oldest + " – " + newest);
+}
+
+// Steps from the roots to each package, along the facts.
+std::map<PackageId, int> depths(const Universe& universe, const std::vector<uint32_t>& facts) {
+  std::map<PackageId, int> out;
+  for (const uint32_t number : facts) {
+    const Fact& f = universe.facts()[number];
+    if (f.kind == FactKind::root) out[f.target] = 0;
+  }
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (const uint32_t number : facts) {
+      const Fact& f = universe.facts()[number];
+      if (f.kind != FactKind::dependency || out.count(f.package) == 0) continue;
+      grown = out.emplace(f.target, out[f.package] + 1).second || grown;
+    }
+  }
+  return out;
 }
 
 // Packages released in lockstep need another range of each other in every version: told in one line.
@@ -84,6 +105,10 @@ std::vector<Fact> grouped_dependencies(const Universe& universe, const std::vect
     dependencies.push_back(&f);
     ++ranges[pair_of(f)];
   }
+  std::map<PackageId, int> depth = depths(universe, facts);
+  const auto depth_of = [&](const Fact* f) { return depth.try_emplace(f->package, INT_MAX).first->second; };
+  std::stable_sort(dependencies.begin(), dependencies.end(),
+                   [&](const Fact* a, const Fact* b) { return depth_of(a) < depth_of(b); });
   std::vector<Fact> out;
   for (const Fact* f : dependencies) {
     const auto same = [&](const Fact& other) { return pair_of(other) == pair_of(*f); };

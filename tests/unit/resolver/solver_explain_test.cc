@@ -38,7 +38,7 @@ TEST(SolverExplanation, SaysThatNoVersionMatches) {
   MemoryProvider p;
   p.add("a", "1.0").add("a", "1.1");
   EXPECT_EQ(solved(p, {"a>=2"}),
-            "no solution\npyproject.toml:1: needs a>=2\na: has no version that matches `a>=2` (newest: 1.1)\n");
+            "no solution\npyproject.toml:1: needs a>=2\na: has no version that matches `a>=2`, only 1.0 – 1.1\n");
 }
 
 TEST(SolverExplanation, CompressesVersionsThatCannotBeUsed) {
@@ -55,6 +55,16 @@ TEST(SolverExplanation, LeavesOutWhatIsNotNeededForTheContradiction) {
   p.add("x", "1.0").add("x", "2.0");
   const auto outcome = solve(request_of({"d", "a", "b", "c"}), p);
   EXPECT_EQ(std::get<NoSolution>(outcome).lines.size(), 4u) << outcome_text(outcome);
+}
+
+TEST(SolverExplanation, GoesFromTheRootsDown) {
+  MemoryProvider p;
+  p.add("a", "1.0", {"b==1.0"}).add("a", "2.0", {"b==2.0"}).add("a", "3.0", {"b==3.0"});
+  for (const char* v : {"1.0", "2.0", "3.0"}) p.add("b", v);
+  p.add("c", "1.0", {"a<2"}).add("c", "2.0", {"a>=3"});
+  EXPECT_EQ(solved(p, {"a", "b==2.0", "c"}),
+            "no solution\npyproject.toml:2: needs b==2.0\npyproject.toml:3: needs c\nc 2.0: needs a>=3\n"
+            "c 1.0: needs a<2\na 3.0: needs b==3.0\na 1.0: needs b==1.0\n");
 }
 
 TEST(SolverExplanation, TellsTwoPinsOfOnePackageApart) {
