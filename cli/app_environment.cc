@@ -16,6 +16,7 @@ resolver::LockRequest lock_request(const builder::AppFile& app, const resolver::
                                    const resolver::Interpreter& python, const std::vector<std::string>& index_urls) {
   resolver::LockRequest request;
   request.requirements = project.requirements;
+  request.constraints = project.constraints;
   request.requires_python = app.config.python.empty() ? project.requires_python : app.config.python;
   for (const auto& [python_version, platform] : app.config.targets) {
     resolver::Target target;

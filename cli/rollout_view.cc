@@ -94,7 +94,9 @@ class Progress {
       context_.say(fmt::format("{:<6}  baking for {}", rollout.stages[static_cast<size_t>(rollout.stage)].name,
                                format_duration(rollout.stages[static_cast<size_t>(rollout.stage)].bake_ms)));
     if (rollout.state == RolloutState::rolling_back) context_.say("taking back: " + rollout.reason);
-    if (rollout.state == RolloutState::paused) context_.say("paused: " + rollout.reason);
+    if (rollout.state == RolloutState::paused)
+      context_.say("paused: " + rollout.reason + "; go on with: dae resume " + rollout.app +
+                   ", take it back with: dae abort " + rollout.app);
   }
 
  private:

@@ -14,6 +14,8 @@ Command build_command();
 Command publish_command();
 Command deploy_command();
 Command rollback_command();
+Command abort_command();
+Command resume_command();
 Command status_command();
 Command history_command();
 Command logs_command();

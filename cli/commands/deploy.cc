@@ -1,4 +1,4 @@
-// dae deploy [VERSION], dae rollback [VERSION].
+// dae deploy [VERSION], dae rollback [VERSION], dae abort, dae resume.
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -81,7 +81,45 @@ int run_rollback(const Options& options, Context& context) {
   return code;
 }
 
+// The rollout of the app that is going on; one app has at most one.
+deployer::Rollout current_rollout(deployer::ControlClient& control, const std::string& app) {
+  for (deployer::Rollout& rollout : control.rollouts(app))
+    if (!deployer::is_final(rollout.state)) return rollout;
+  throw Error(ErrorKind::not_found, "no rollout is going on", app, "dae history " + app);
+}
+
+int run_abort(const Options& options, Context& context) {
+  deployer::ControlClient control(context.transport(), control_url(options.control));
+  std::string app = app_name_or_here(options.app);
+  int code = follow_rollout(context, control, control.abort(app, current_rollout(control, app).id, who_am_i()));
+  // Being taken back is what was asked for.
+  return code == exit_code(ErrorKind::rolled_back) ? 0 : code;
+}
+
+int run_resume(const Options& options, Context& context) {
+  deployer::ControlClient control(context.transport(), control_url(options.control));
+  std::string app = app_name_or_here(options.app);
+  return follow_rollout(context, control, control.resume(app, current_rollout(control, app).id, who_am_i()));
+}
+
+Command on_current_rollout(const std::string& name, const std::string& summary,
+                           int (*action)(const Options&, Context&)) {
+  return {name, summary, "Deploy", [action](CommandLine& line) -> Action {
+            auto options = std::make_shared<Options>();
+            line.positional("APP", options->app, "default: the app here", false);
+            line.option("--control", options->control, "control plane (a URL)");
+            return [options, action](Context& context) { return action(*options, context); };
+          }};
+}
+
 }  // namespace
+
+Command abort_command() {
+  return on_current_rollout("abort", "take the rollout that is going on back", run_abort);
+}
+Command resume_command() {
+  return on_current_rollout("resume", "let a rollout that waits for a person go on", run_resume);
+}
 
 Command deploy_command() {
   return {"deploy", "roll a version out: pre, then prod in batches, taken back when it fails", "Deploy",

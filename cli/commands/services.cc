@@ -11,9 +11,8 @@ namespace dae::cli {
 namespace {
 
 struct Options {
-  std::string config, storage, upstream, state, address = "127.0.0.1", mirror, control, node, group, root, python,
-                                                gateway_address = "127.0.0.1";
-  std::string bake_settle;
+  std::string config, storage, upstream, state, address, mirror, control, node, group, root, python,
+      gateway_address = "127.0.0.1";
   int64_t port = 0, gateway_port = 0;
   bool stop_apps = false;
 };
@@ -36,7 +35,7 @@ int run_mirror(const Options& options, Context& context) {
   if (!options.storage.empty()) config.storage = storage;
   if (!options.upstream.empty())
     for (auto& index : config.indexes) index.upstream = options.upstream;
-  config.address = options.address;
+  if (!options.address.empty()) config.address = options.address;
   if (options.port >= 0) config.port = checked_port(options.port);
   auto mirror = mirror::start_mirror(config, context.transport(), *context.runner);
   log_info("mirror listens", {{"url", mirror->url()}, {"storage", config.storage.string()}});
@@ -50,7 +49,7 @@ int run_control(const Options& options, Context& context) {
   StopSignal::install();
   deployer::ControlOptions control_options;
   control_options.state_file = options.state.empty() ? data_dir() / "control" / "state.db" : Path(options.state);
-  control_options.address = options.address;
+  if (!options.address.empty()) control_options.address = options.address;
   control_options.port = checked_port(options.port);
   control_options.mirror = mirror_url(options.mirror);
   auto control = deployer::start_control(control_options, context.transport(), context.clock);

@@ -24,6 +24,8 @@ if(DAE_SANITIZE)
   list(JOIN DAE_SANITIZE "," dae_sanitizers)
   add_compile_options(-fsanitize=${dae_sanitizers} -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${dae_sanitizers})
+  # GCC 12 warns wrongly about uninitialised values once the sanitizers have rewritten the code.
+  add_compile_options(-Wno-maybe-uninitialized)
   if(NOT DAE_SANITIZE STREQUAL "thread")
     add_compile_options(-fno-sanitize-recover=all)
   endif()

@@ -114,7 +114,7 @@ TEST(Manifest, RefusesWhatIsNoArtifactOfOurs) {
             "`schemaVersion` must be between 2 and 2");
   EXPECT_EQ(manifest_fault(replace_all(bytes, kConfigType, "application/json")),
             "`config.mediaType` must be `application/vnd.dae.config.v1+json`");
-  EXPECT_EQ(manifest_fault(replace_all(bytes, "\"layers\":", "\"layer\":")), "missing key `layers`");
+  EXPECT_EQ(manifest_fault(replace_all(bytes, "\"layers\":", "\"layer\":")), "unknown key `layer`");
   EXPECT_EQ(manifest_fault(replace_all(bytes, "\"schemaVersion\"", "\"extra\":1,\"schemaVersion\"")),
             "unknown key `extra`");
 }
