@@ -1,5 +1,6 @@
 #include "deployer/agent_app.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -25,7 +26,8 @@ void AppAgent::desire(const std::optional<Release>& release) {
   const bool is_live = live_ && release && live_->release().id == release->id;
   if (!release || is_live || candidate_) return;
   log_info("deploying", {{"app", app_}, {"version", release->version}, {"release", NodeLayout::digest12(release->id)}});
-  candidate_.emplace(context_, *release, adoptable_);
+  const bool proven = std::find(state_.good.begin(), state_.good.end(), release->id) != state_.good.end();
+  candidate_.emplace(context_, *release, proven, adoptable_);
 }
 
 void AppAgent::tick() {

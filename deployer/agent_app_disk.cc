@@ -37,7 +37,7 @@ void AppAgent::restore() {
     }
   }
   if (!release) return;
-  live_ = std::make_unique<ReleaseRun>(context_, *release);
+  live_ = std::make_unique<ReleaseRun>(context_, *release, true);
   routed_ = *release;
   live_facts_.release = release->id;
   live_facts_.version = release->version;

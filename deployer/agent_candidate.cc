@@ -18,8 +18,8 @@ std::string text_of(const Error& error) {
 
 }  // namespace
 
-Candidate::Candidate(AgentContext& context, Release release, std::set<std::string> adoptable)
-    : context_(context), release_(std::move(release)), adoptable_(std::move(adoptable)) {
+Candidate::Candidate(AgentContext& context, Release release, bool proven, std::set<std::string> adoptable)
+    : context_(context), release_(std::move(release)), proven_(proven), adoptable_(std::move(adoptable)) {
   facts_.release = release_.id;
   facts_.version = release_.version;
   enter(Step::waiting, "fetching");
@@ -95,7 +95,7 @@ void Candidate::tick_preparing() {
 
 void Candidate::start() {
   started_ms_ = context_.clock.monotonic_ms();
-  run_ = std::make_unique<ReleaseRun>(context_, release_);
+  run_ = std::make_unique<ReleaseRun>(context_, release_, proven_);
   enter(run_->has_web() ? Step::probing : Step::daemons, "starting");
   run_->start_web(adoptable_, false);
 }
@@ -122,7 +122,7 @@ void Candidate::tick_probing() {
 void Candidate::tick_settling() {
   if (!watch()) return;
   if (!run_->web_ready()) return enter(Step::probing, "probing");
-  if (context_.clock.monotonic_ms() - entered_ms_ < context_.options.settle_ms) return;
+  if (context_.clock.monotonic_ms() - entered_ms_ < settle_ms()) return;
   enter(run_->has_daemons() ? Step::daemons : Step::ready, "ready");
 }
 
@@ -134,7 +134,7 @@ void Candidate::tick_daemons() {
 
 void Candidate::tick_settling_daemons() {
   if (!watch()) return;
-  if (context_.clock.monotonic_ms() - entered_ms_ >= context_.options.settle_ms) enter(Step::ready, "ready");
+  if (context_.clock.monotonic_ms() - entered_ms_ >= settle_ms()) enter(Step::ready, "ready");
 }
 
 ObservedRelease Candidate::observed() const {

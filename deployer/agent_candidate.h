@@ -15,7 +15,9 @@ class Candidate {
  public:
   enum class Step { waiting, preparing, probing, settling, daemons, settling_daemons, ready, failed };
 
-  Candidate(AgentContext& context, Release release, std::set<std::string> adoptable);
+  // `proven`: it has been live on this node. Going back is for bad moments: such a release is probed eagerly and does
+  // not have to settle.
+  Candidate(AgentContext& context, Release release, bool proven, std::set<std::string> adoptable);
 
   // `may_prepare`: nobody else fills releases of this app at the moment.
   void tick(bool may_prepare);
@@ -41,10 +43,12 @@ class Candidate {
   void tick_daemons();
   void tick_settling_daemons();
   void start();
+  int64_t settle_ms() const { return proven_ ? 0 : context_.options.settle_ms; }
   bool watch();  // false: it has failed
 
   AgentContext& context_;
   Release release_;
+  bool proven_;
   std::set<std::string> adoptable_;
   Step step_ = Step::waiting;
   std::shared_ptr<PrepareProgress> progress_ = std::make_shared<PrepareProgress>();

@@ -11,7 +11,8 @@
 namespace dae::deployer {
 namespace {
 
-constexpr int64_t kQuickIntervalMs = 100;
+constexpr int64_t kQuickIntervalMs = 50;
+constexpr int64_t kShortestIntervalMs = 50;
 constexpr size_t kWindow = 5;
 
 }  // namespace
@@ -65,8 +66,12 @@ int ProbeHistory::recent_failures() const {
   return static_cast<int>(std::count(recent_.begin(), recent_.end(), false));
 }
 
-Prober::Prober(Transport& transport, Path socket, std::string host, mirror::HealthCheck health)
-    : transport_(transport), socket_(std::move(socket)), host_(std::move(host)), health_(std::move(health)) {}
+Prober::Prober(Transport& transport, Path socket, std::string host, mirror::HealthCheck health, bool eager)
+    : transport_(transport),
+      socket_(std::move(socket)),
+      host_(std::move(host)),
+      health_(std::move(health)),
+      eager_(eager) {}
 
 void Prober::tick(int64_t now_ms) {
   if (pending_) {
@@ -74,8 +79,8 @@ void Prober::tick(int64_t now_ms) {
     if (!result) return;
     pending_.reset();
     history_.add(*result);
-    const bool hurry = !history_.has_passed() && !result->answered;
-    next_ms_ = now_ms + (hurry ? kQuickIntervalMs : std::max(kQuickIntervalMs, health_.interval_ms));
+    const bool hurry = eager_ ? history_.passes() < health_.passes : !history_.has_passed() && !result->answered;
+    next_ms_ = now_ms + (hurry ? kQuickIntervalMs : std::max(kShortestIntervalMs, health_.interval_ms));
   }
   if (now_ms < next_ms_) return;
   pending_.emplace(transport_, socket_, host_, health_.path, health_.timeout_ms);

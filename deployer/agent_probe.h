@@ -51,10 +51,10 @@ class ProbeHistory {
   std::string last_failure_;
 };
 
-// Probes again and again: quickly until the first pass, then at the declared interval.
+// Probes again and again: quickly until the first pass (`eager`: until it is ready), then at the declared interval.
 class Prober {
  public:
-  Prober(Transport& transport, Path socket, std::string host, mirror::HealthCheck health);
+  Prober(Transport& transport, Path socket, std::string host, mirror::HealthCheck health, bool eager);
   void tick(int64_t now_ms);
   void reset();
   const ProbeHistory& history() const { return history_; }
@@ -67,6 +67,7 @@ class Prober {
   Path socket_;
   std::string host_;
   mirror::HealthCheck health_;
+  bool eager_;
   ProbeHistory history_;
   std::optional<PendingProbe> pending_;
   int64_t next_ms_ = 0;

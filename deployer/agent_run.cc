@@ -31,8 +31,8 @@ std::string probe_host(const mirror::AppConfig& config) {
 
 }  // namespace
 
-ReleaseRun::ReleaseRun(AgentContext& context, Release release)
-    : context_(context), release_(std::move(release)), host_(probe_host(release_.config)) {
+ReleaseRun::ReleaseRun(AgentContext& context, Release release, bool proven)
+    : context_(context), release_(std::move(release)), proven_(proven), host_(probe_host(release_.config)) {
   for (const mirror::Instance& instance : release_.config.instances) {
     for (int n = 0; is_daemon(instance) && n < std::min<int64_t>(instance.count, 1000); ++n) {
       Running running;
@@ -82,7 +82,7 @@ void ReleaseRun::start_web(const std::set<std::string>& adoptable, bool by_link)
     running.config = instance;
     running.id = {release_.app, digest12, instance.name, web_number(instance.name, adoptable, by_link)};
     const Path socket = context_.layout.socket(release_.app, release_.id, instance.name, running.id.number);
-    running.prober = std::make_unique<Prober>(context_.transport, socket, host_, instance.health);
+    running.prober = std::make_unique<Prober>(context_.transport, socket, host_, instance.health, proven_);
     web_.push_back(std::move(running));
     launch(web_.back(), adoptable.contains(web_.back().id.text()));
   }

@@ -12,7 +12,8 @@ namespace dae::deployer {
 
 class ReleaseRun {
  public:
-  ReleaseRun(AgentContext& context, Release release);
+  // `proven`: it has been live on this node before and is probed eagerly.
+  ReleaseRun(AgentContext& context, Release release, bool proven);
 
   const Release& release() const { return release_; }
   bool has_web() const;
@@ -76,6 +77,7 @@ class ReleaseRun {
 
   AgentContext& context_;
   Release release_;
+  bool proven_;
   std::string host_;
   std::vector<Running> web_, daemons_;
 };

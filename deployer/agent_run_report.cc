@@ -11,16 +11,32 @@ namespace {
 
 constexpr int kWrongAnswers = 5;
 
+// When a worker cannot import the app, gunicorn's master ends with a traceback of its own, which says nothing and would
+// push the worker's, which names the cause, out of the tail.
+void drop_halt_of_gunicorn(std::vector<std::string>& lines) {
+  if (lines.empty() || lines.back().find("HaltServer") == std::string::npos) return;
+  const auto last =
+      std::find_if(lines.rbegin(), lines.rend(), [](const std::string& line) { return line.starts_with("Traceback"); });
+  if (last != lines.rend()) lines.erase(last.base() - 1, lines.end());
+}
+
 }  // namespace
 
 std::string tail_of_log(const Path& file, uint64_t offset) {
-  constexpr uint64_t kTailBytes = 4096;
-  constexpr size_t kTailLines = 20;
-  const std::string text = read_file_tail(file, kTailBytes, offset);
+  constexpr uint64_t kReadBytes = 32 << 10;
+  constexpr size_t kTailBytes = 4096, kTailLines = 20;
+  const std::string text = read_file_tail(file, kReadBytes, offset);
   auto lines = split_lines(text);
-  if (text.size() == kTailBytes && lines.size() > 1) lines.erase(lines.begin());  // cut at its start
-  if (lines.size() > kTailLines) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(kTailLines));
-  return join(lines, "\n");
+  if (text.size() == kReadBytes && lines.size() > 1) lines.erase(lines.begin());  // cut at its start
+  drop_halt_of_gunicorn(lines);
+  std::vector<std::string> tail;
+  size_t bytes = 0;
+  for (size_t i = lines.size(); i > 0 && tail.size() < kTailLines; --i) {
+    const std::string line = lines[i - 1].substr(0, kTailBytes / 4);
+    if (bytes += line.size() + 1; bytes > kTailBytes) break;
+    tail.insert(tail.begin(), line);
+  }
+  return join(tail, "\n");
 }
 
 std::string ReleaseRun::ended() const {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/http_server.h"
 #include "deployer/agent_probe.h"
+#include "deployer/agent_run.h"
 #include "deployer/agent_state.h"
 
 namespace dae::deployer {
@@ -195,6 +196,31 @@ TEST(ProbeHistory, TellsAWarmUpFromAWrongAnswer) {
   EXPECT_EQ(history.wrong_answers(), 0);
   for (int i = 0; i < 3; ++i) history.add({"GET / answered 404", true, 404});
   EXPECT_EQ(history.wrong_answers(), 3);
+}
+
+TEST(LogTail, IsShortAndStartsWhereTheInstanceDid) {
+  const TempDir dir;
+  const Path log = dir.path() / "log";
+  append_file(log, "of an earlier start\n");
+  const uint64_t offset = file_info(log)->size_bytes;
+  EXPECT_EQ(tail_of_log(log, offset), "");
+  for (int i = 0; i < 30; ++i) append_file(log, "line " + std::to_string(i) + "\n");
+  const std::string tail = tail_of_log(log, offset);
+  EXPECT_TRUE(tail.starts_with("line 10\n")) << tail;
+  EXPECT_TRUE(tail.ends_with("\nline 29")) << tail;
+  append_file(log, std::string(100'000, 'x') + "\nlast\n");
+  EXPECT_LE(tail_of_log(log, offset).size(), 4096u);
+  EXPECT_TRUE(tail_of_log(log, offset).ends_with("last"));
+}
+
+TEST(LogTail, EndsWithTheCauseAndNotWithGunicornsOwnTraceback) {
+  const TempDir dir;
+  const Path log = dir.path() / "log";
+  append_file(log, "Traceback (most recent call last):\n  File \"app.py\"\nModuleNotFoundError: No module named 'x'\n");
+  append_file(log,
+              "[ERROR] Worker exiting\nTraceback (most recent call last):\n  File \"gunicorn\"\n"
+              "gunicorn.errors.HaltServer: <HaltServer 'Worker failed to boot.' 3>\n");
+  EXPECT_TRUE(tail_of_log(log, 0).ends_with("ModuleNotFoundError: No module named 'x'\n[ERROR] Worker exiting"));
 }
 
 TEST(AgentLayout, ReadsBackTheNamesItGivesToInstances) {
