@@ -137,7 +137,7 @@ class Checker {
     if (!here("pyproject.toml") && !here("pip-req.txt")) {
       add(true, "", "neither `pyproject.toml` nor `pip-req.txt` names the dependencies", "add one, even an empty one");
     } else if (!here("pylock.toml")) {
-      add(true, "", "there is no lock", "make it with `dae lock`");
+      add(false, "", "there is no lock yet", "make it with `dae install`");
     }
   }
 

@@ -61,7 +61,9 @@ class Check(DaeTest):
         self.assertIn("dae create", error.err)
 
     def test_the_template_is_fine(self):
-        app = self.create_app()
+        app = self.create_app(install=False)
+        self.assertIn("dae install", self.dae("check", cwd=app).err)  # a warning: there is no lock yet
+        self.dae("install", cwd=app)
         self.assertIn("fine", self.dae("check", cwd=app).err)
 
 
@@ -195,6 +197,52 @@ class InstallFromAnOldIndex(DaeTest):
     def test_installs(self):
         app = self.create_app()
         self.dae("run", "python", "-c", "import flask, gunicorn", cwd=app)
+
+
+class Unreachable(DaeTest):
+    """A mirror or control plane that does not answer: named, with a hint, and nothing is half-done."""
+
+    def setUp(self):
+        super().setUp()
+        self.env.update(DAE_MIRROR="http://127.0.0.1:9", DAE_CONTROL="http://127.0.0.1:9")
+
+    def test_publish_names_the_mirror(self):
+        app = self.create_app()
+        self.commit(app)
+        self.dae("build", cwd=app)
+        result = self.dae("publish", cwd=app, code=1)
+        self.assertIn("127.0.0.1:9", result.err)
+        self.assertIn("hint:", result.err)
+
+    def test_status_names_the_control_plane(self):
+        result = self.dae("status", "bubbler", code=1)
+        self.assertIn("127.0.0.1:9", result.err)
+        self.assertIn("hint:", result.err)
+
+
+class Build(DaeTest):
+    def test_the_same_commit_gives_the_same_digest_and_a_change_another(self):
+        app = self.create_app()
+        self.commit(app)
+        first = self.dae("--json", "build", cwd=app).json()
+        again = self.dae("--json", "build", cwd=app).json()
+        self.assertEqual(first["digest"], again["digest"])
+        self.assertRegex(first["version"], r"^0\.1\.0\+1\.g[0-9a-f]{12}$")
+        self.assertFalse(first["dirty"])
+        (app / "app.py").write_text((app / "app.py").read_text() + "# more\n")
+        dirty = self.dae("--json", "build", cwd=app).json()
+        self.assertTrue(dirty["dirty"])
+        self.assertNotEqual(dirty["digest"], first["digest"])
+
+    def test_without_a_lock_install_is_named(self):
+        app = self.create_app(install=False)
+        self.assertIn("dae install", self.dae("build", cwd=app, code=2).err)
+
+    def test_a_lock_behind_its_requirements_is_not_built(self):
+        app = self.create_app()
+        text = (app / "pyproject.toml").read_text()
+        (app / "pyproject.toml").write_text(text.replace('"flask"', '"flask<3.1"'))
+        self.assertIn("dae install", self.dae("build", cwd=app, code=2).err)
 
 
 class RunAndTest(DaeTest):

@@ -275,7 +275,7 @@ TEST_F(CheckApp, TellsWhatWouldNotRun) {
       "name: a\ninstances:\n  web: {wsgi: 'app:application'}\n  api: {type: web, wsgi: 'app:missing'}\n"
       "  job: {type: cron, schedule: '0 3 * * *', command: 'python job.py'}\n";
   EXPECT_EQ(findings(text), (std::vector<std::string>{
-                                "error app.yaml: there is no lock",
+                                "warning app.yaml: there is no lock yet",
                                 "error app.yaml:4:8: the gateway leads to one web instance, and `web` is that one",
                                 "warning app.yaml:4:26: `app.py` does not seem to define `missing`",
                                 "warning app.yaml:5:8: nodes do not run cron instances yet: `job` will not start",
