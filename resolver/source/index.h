@@ -50,6 +50,11 @@ class IndexClient {
   virtual ~IndexClient() = default;
   // nullopt: no index has the name.
   virtual std::optional<ProjectPage> page(const std::string& package) = 0;
+  // The same without a copy, for those who read much of it; null: no index has the name.
+  virtual std::shared_ptr<const ProjectPage> shared_page(const std::string& package) {
+    auto found = page(package);
+    return found ? std::make_shared<const ProjectPage>(std::move(*found)) : nullptr;
+  }
   virtual std::string metadata_text(const IndexFile& file, const std::string& package) = 0;
   // SHA-256 of the file's bytes in hex: what its index says, else found by downloading it (a lock needs one for each).
   virtual std::string file_sha256(const IndexFile& file) { return file.sha256; }

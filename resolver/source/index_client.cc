@@ -61,6 +61,12 @@ class HttpIndexClient final : public IndexClient {
     return *pages_.get(name, [&] { return find_page(name); });
   }
 
+  std::shared_ptr<const ProjectPage> shared_page(const std::string& package) override {
+    const std::string name = normalize_name(package);
+    const auto found = pages_.get(name, [&] { return find_page(name); });
+    return *found ? std::shared_ptr<const ProjectPage>(found, &**found) : nullptr;
+  }
+
   std::string metadata_text(const IndexFile& file, const std::string& package) override {
     return *metadata_.get(metadata_key(file), [&] { return find_metadata(file, normalize_name(package)); });
   }
@@ -121,8 +127,8 @@ class HttpIndexClient final : public IndexClient {
     if (!is_valid_name(name)) return std::nullopt;
     bool asked_all = true;
     for (const Root& root : roots_) {
-      const std::optional<CachedPage> page = page_of(root, name);
-      if (page && page->found) return page->page;
+      std::optional<CachedPage> page = page_of(root, name);
+      if (page && page->found) return std::move(page->page);
       asked_all = asked_all && page.has_value();
     }
     if (!asked_all) {

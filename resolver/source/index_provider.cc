@@ -17,18 +17,19 @@ namespace {
 struct RankedWheel {
   int rank = 0;
   std::pair<int64_t, std::string> build;  // PEP 427: the number counts first, then the rest as text
-  IndexFile file;
+  const IndexFile* file = nullptr;
 };
 
 // The usable files of one version.
 struct Release {
   std::vector<RankedWheel> wheels;  // best first
-  std::optional<IndexFile> sdist;
+  const IndexFile* sdist = nullptr;
   bool yanked = false;
-  const IndexFile& best() const { return wheels.empty() ? *sdist : wheels.front().file; }
+  const IndexFile& best() const { return wheels.empty() ? *sdist : *wheels.front().file; }
 };
 
 struct Package {
+  std::shared_ptr<const ProjectPage> page;  // owns the files that `releases` point to
   std::map<Version, Release> releases;
   Provider::Versions versions;
   std::map<Version, Dependencies> dependencies;
@@ -81,7 +82,7 @@ class IndexProviderImpl final : public IndexProvider {
     Package& entry = load(package);
     const auto release = entry.releases.find(version);
     if (release == entry.releases.end()) return out;
-    for (const RankedWheel& wheel : release->second.wheels) out.push_back(wheel.file);
+    for (const RankedWheel& wheel : release->second.wheels) out.push_back(*wheel.file);
     if (release->second.sdist) out.push_back(*release->second.sdist);
     for (IndexFile& file : out) {
       file.sha256 = client_.file_sha256(file);
@@ -95,8 +96,9 @@ class IndexProviderImpl final : public IndexProvider {
     const auto known = packages_.find(package);
     if (known != packages_.end()) return known->second;
     Package entry;
-    const std::optional<ProjectPage> page = client_.page(package);
-    if (!page) {
+    entry.page = client_.shared_page(package);
+    const ProjectPage* page = entry.page.get();
+    if (page == nullptr) {
       entry.versions.note = "not in the index";
     } else if (page->status == "quarantined") {
       entry.versions.note = "quarantined by the index";
@@ -143,7 +145,7 @@ void IndexProviderImpl::add_file(const IndexFile& file, const std::string& packa
       ++rejected.python;
       rejected.pythons.insert(file.requires_python);
     } else {
-      releases[name->version].wheels.push_back({rank, build_key(name->build), file});
+      releases[name->version].wheels.push_back({rank, build_key(name->build), &file});
     }
     return;
   }
@@ -156,7 +158,7 @@ void IndexProviderImpl::add_file(const IndexFile& file, const std::string& packa
   }
   Release& release = releases[name->version];
   // Of several sdists of one version the .tar.gz is the one PEP 625 knows.
-  if (!release.sdist || file.name.ends_with(".tar.gz")) release.sdist = file;
+  if (!release.sdist || file.name.ends_with(".tar.gz")) release.sdist = &file;
 }
 
 void IndexProviderImpl::group(const ProjectPage& page, const std::string& package, Package& entry) {
@@ -237,6 +239,10 @@ Candidate IndexProviderImpl::direct(const std::string& package, const std::strin
     file.sha256 = Digest::parse(parts.fragment.substr(7, parts.fragment.find('&') - 7)).hex();
     file.hashes["sha256"] = file.sha256;
   }
+  auto page = std::make_shared<ProjectPage>();
+  page->name = package;
+  page->files.push_back(file);
+  const IndexFile* only = &page->files.front();
   Release release;
   std::optional<Version> version;
   if (const auto wheel = parse_wheel_name(file.name); wheel && wheel->distribution == package) {
@@ -244,15 +250,16 @@ Candidate IndexProviderImpl::direct(const std::string& package, const std::strin
       throw Error(ErrorKind::refused, "this wheel does not fit " + target_.label(), url);
     }
     version = wheel->version;
-    release.wheels.push_back({tags_.rank(*wheel), build_key(wheel->build), file});
+    release.wheels.push_back({tags_.rank(*wheel), build_key(wheel->build), only});
   } else if (const auto sdist = parse_sdist_name(file.name, package); sdist && sdist->distribution == package) {
     version = sdist->version;
-    release.sdist = file;
+    release.sdist = only;
   } else {
     throw Error(ErrorKind::bad_input, fmt::format("no wheel or sdist of `{}` by its file name", package), url);
   }
   // The reference replaces whatever an index has under that name.
   Package entry;
+  entry.page = std::move(page);
   entry.versions.candidates.push_back({*version, false});
   entry.releases.emplace(*version, std::move(release));
   packages_.insert_or_assign(package, std::move(entry));
