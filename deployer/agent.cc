@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -21,7 +22,7 @@
 namespace dae::deployer {
 namespace {
 
-constexpr int64_t kPollMs = 2000;  // short, because a stop waits for the poll to end
+constexpr int64_t kPollMs = 20'000;  // below the client's limit of 30 s without a byte
 constexpr int64_t kRetryMs = 1000;
 constexpr int64_t kReportMs = 3000;
 constexpr int64_t kBusyTickMs = 50, kIdleTickMs = 250;
@@ -55,10 +56,29 @@ struct Mailbox {
   std::optional<Observed> report;
   std::vector<std::pair<std::string, std::string>> logs;  // request id, text
 
-  bool wait(std::unique_lock<std::mutex>& lock, std::condition_variable& wake, int64_t duration_ms) {
-    wake.wait_for(lock, std::chrono::milliseconds(duration_ms));
-    return !stop;
+  void wait(std::unique_lock<std::mutex>& lock, std::condition_variable& wake, int64_t duration_ms) {
+    if (!stop) wake.wait_for(lock, std::chrono::milliseconds(duration_ms));
   }
+};
+
+// Lets go of a request that is under way when the agent stops: a long poll must not hold up the end.
+class StoppableTransport final : public Transport {
+ public:
+  StoppableTransport(Transport& inner, Mailbox& box) : inner_(inner), box_(box) {}
+
+  HttpResponse send(HttpRequest request) override {
+    auto answer = inner_.send_async(std::move(request));
+    while (answer.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready) {
+      std::lock_guard lock(box_.mutex);
+      if (box_.stop) throw Error(ErrorKind::interrupted, "the agent is stopping");
+    }
+    return answer.get();
+  }
+  std::future<HttpResponse> send_async(HttpRequest request) override { return inner_.send_async(std::move(request)); }
+
+ private:
+  Transport& inner_;
+  Mailbox& box_;
 };
 
 // Says a failure once, not every second while the control plane is away.
@@ -92,6 +112,7 @@ void poll_desired(Mailbox& box, const Node& node, Transport& transport, const st
       news = control.desired(node.name, revision, kPollMs);
       complaint.succeed("the control plane answers again");
     } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) return;
       complaint.fail("the control plane does not answer", error);
       registered = false;  // it may have been replaced by one that does not know us
       revision = 0;
@@ -206,8 +227,9 @@ void run_agent(const AgentOptions& options, bool stop_apps, Transport& transport
   log_info("agent started", {{"node", options.node}, {"group", options.group}, {"gateway", options.gateway_url}});
 
   Mailbox box;
-  std::thread poller([&] { poll_desired(box, described, transport, options.control); });
-  std::thread reporter([&] { send_reports(box, options.node, transport, options.control); });
+  StoppableTransport stoppable(transport, box);
+  std::thread poller([&] { poll_desired(box, described, stoppable, options.control); });
+  std::thread reporter([&] { send_reports(box, options.node, stoppable, options.control); });
   const auto end_threads = [&] {
     {
       std::lock_guard lock(box.mutex);
@@ -219,13 +241,15 @@ void run_agent(const AgentOptions& options, bool stop_apps, Transport& transport
   };
   try {
     Loop(box, node, clock).run();
-    if (stop_apps) node.stop_apps();
   } catch (...) {
     end_threads();
     throw;
   }
-  if (stop_apps) gateway.stop();
   end_threads();
+  if (stop_apps) {
+    gateway.stop();  // first: what it has accepted is still answered
+    node.stop_apps();
+  }
   log_info("agent stopped", {{"node", options.node}, {"apps", stop_apps ? "stopped" : "left running"}});
 }
 
