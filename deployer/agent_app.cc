@@ -128,7 +128,11 @@ void AppAgent::point_links(const ReleaseRun& run) {
   for (const std::string& name : list_dir(dir)) {
     if (read_link(dir / name) && !wanted.contains(name)) remove_file(dir / name);
   }
-  symlink_atomic("releases/" + NodeLayout::digest12(run.release().id), context_.layout.current_link(app_));
+  const std::string target = "releases/" + NodeLayout::digest12(run.release().id);
+  const auto before = read_link(context_.layout.current_link(app_));
+  if (before == target) return;
+  if (before) symlink_atomic(*before, context_.layout.previous_link(app_));
+  symlink_atomic(target, context_.layout.current_link(app_));
 }
 
 void AppAgent::remove_app() {
@@ -141,6 +145,7 @@ void AppAgent::remove_app() {
   }
   for (const auto& [instance, socket] : live_->web_sockets()) remove_file(context_.layout.socket_link(app_, instance));
   remove_file(context_.layout.current_link(app_));
+  remove_file(context_.layout.previous_link(app_));
   state_.live.clear();
   save_app_state(context_.layout.state_file(app_), state_);
   drain(std::move(live_), true);
@@ -193,6 +198,7 @@ std::optional<GatewayApp> AppAgent::route() const {
     out.hosts = routed_->config.gateway_hosts;
     for (const auto& [prefix, directory] : routed_->config.static_files) {
       out.static_files.emplace_back(prefix, context_.layout.current_link(app_) / "source" / directory);
+      out.older_static_files[prefix] = context_.layout.previous_link(app_) / "source" / directory;
     }
     return out;
   }

@@ -20,6 +20,7 @@ struct NodeLayout {
   Path app(const std::string& app) const { return root / "apps" / app; }
   Path state_file(const std::string& name) const { return app(name) / "state.json"; }
   Path current_link(const std::string& name) const { return app(name) / "current"; }
+  Path previous_link(const std::string& name) const { return app(name) / "previous"; }
   Path releases(const std::string& name) const { return app(name) / "releases"; }
   Path release(const std::string& name, const std::string& id) const { return releases(name) / digest12(id); }
   Path log_dir(const std::string& name) const { return app(name) / "log"; }

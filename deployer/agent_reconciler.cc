@@ -28,6 +28,7 @@ std::string text_of(const std::vector<GatewayApp>& routes) {
   for (const GatewayApp& route : routes) {
     out += route.app + "\n" + route.socket_link.string() + "\n" + join(route.hosts, " ") + "\n";
     for (const auto& [prefix, directory] : route.static_files) out += prefix + " " + directory.string() + "\n";
+    for (const auto& [prefix, directory] : route.older_static_files) out += prefix + " " + directory.string() + "\n";
   }
   return out;
 }

@@ -12,9 +12,11 @@ namespace dae::deployer {
 
 struct GatewayApp {
   std::string app;
-  Path socket_link;                                 // /run/dae/<app>/web.sock
-  std::vector<std::string> hosts;                   // empty: the default server
+  Path socket_link;                                        // /run/dae/<app>/web.sock
+  std::vector<std::string> hosts;                          // empty: the default server
   std::vector<std::pair<std::string, Path>> static_files;  // url prefix -> directory (through `current`)
+  // Where to look for a file that is not there: pages of the release before still name their own files.
+  std::map<std::string, Path> older_static_files;
 };
 
 class Gateway {
@@ -26,8 +28,8 @@ class Gateway {
 };
 
 struct NginxOptions {
-  Path root;            // conf/, logs/, temp/, nginx.pid live here
-  Path templates;       // share/nginx
+  Path root;       // conf/, logs/, temp/, nginx.pid live here
+  Path templates;  // share/nginx
   std::string address = "127.0.0.1";
   uint16_t port = 0;
 };

@@ -58,16 +58,27 @@ std::string fill(const Path& template_file, const Places& places) {
 
 std::string static_locations(const NginxOptions& options, const GatewayApp& app) {
   std::string out;
+  int number = 0;
   for (const auto& [prefix, directory] : app.static_files) {
     checked(prefix, "/._~-", "static prefix", app.app);
     if (!prefix.starts_with('/')) {
       throw Error(ErrorKind::bad_input, fmt::format("static prefix `{}` does not start with `/`", prefix), app.app);
     }
     // Both end with a slash, else `/static` with alias `…/static/` would also serve `/static../`.
-    const std::string slash = prefix.ends_with('/') ? "" : "/";
+    const std::string location = prefix.ends_with('/') ? prefix : prefix + "/";
     std::string target = checked_path(directory, app.app);
     if (!target.ends_with('/')) target += '/';
-    out += fill(options.templates / "static.conf", {{"PREFIX", prefix + slash}, {"DIRECTORY", target}});
+    const auto older = app.older_static_files.find(prefix);
+    std::string error_page;
+    if (older != app.older_static_files.end()) {
+      error_page = fmt::format("\n            error_page 404 = @dae_older_{};", number);
+      // The prefix stands in a regular expression there; of the characters allowed only the dot means something.
+      out += fill(options.templates / "older.conf", {{"NUMBER", std::to_string(number++)},
+                                                     {"PREFIX", replace_all(location, ".", "\\.")},
+                                                     {"DIRECTORY", checked_path(older->second, app.app)}});
+    }
+    out +=
+        fill(options.templates / "static.conf", {{"PREFIX", location}, {"DIRECTORY", target}, {"OLDER", error_page}});
   }
   return out;
 }

@@ -164,6 +164,26 @@ TEST_F(GatewayTest, ChoosesTheAppByHostAndServesStaticFilesItself) {
   EXPECT_EQ(get("/static../secret", "named.example").body, "two");
 }
 
+TEST_F(GatewayTest, StillServesTheFilesOfTheReleaseBefore) {
+  for (const char* name : {"current", "previous"}) {
+    make_dirs(dir_.path() / name / "css");
+    write_file_atomic(dir_.path() / name / "css" / (std::string(name) + ".css"), name);
+    write_file_atomic(dir_.path() / name / "both.css", name);
+  }
+  GatewayApp app = app_at("bubbler", dir_.path() / "1.sock");
+  app.static_files = {{"/st.tic", dir_.path() / "current"}};
+  app.older_static_files = {{"/st.tic", dir_.path() / "previous"}};
+  gateway_->apply({app});
+  EXPECT_EQ(get("/st.tic/both.css").body, "current");
+  EXPECT_EQ(get("/st.tic/css/current.css").body, "current");
+  const auto older = get("/st.tic/css/previous.css");
+  EXPECT_EQ(older.status, 200);
+  EXPECT_EQ(older.body, "previous");
+  EXPECT_EQ(older.headers.get("content-type"), "text/css");
+  EXPECT_EQ(get("/st.tic/none.css").status, 404);
+  EXPECT_EQ(get("/st.tic/%2e%2e/secret").status, 503) << "outside the prefix it is the app's";
+}
+
 TEST_F(GatewayTest, ReloadsOnlyWhenTheRoutesChange) {
   gateway_->apply({app_at("bubbler", dir_.path() / "1.sock")});
   const auto config = file_info(options_.root / "conf" / "nginx.conf");
