@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <regex>
+
 #include "base/error.h"
 #include "base/strings.h"
 
@@ -70,6 +72,22 @@ std::string outcome_line(const Rollout& rollout) {
   }
 }
 
+// Of a log's tail what says why: the last Python exception with the place before it, else the last lines.
+std::vector<std::string> telling_lines(const std::string& log_tail) {
+  std::vector<std::string> lines;
+  for (const std::string& line : split_lines(log_tail))
+    if (!trim(line).empty()) lines.push_back(line);
+  static const std::regex kException("^[A-Za-z_][A-Za-z0-9_.]*(Error|Exception|Exit|Interrupt|Warning)\\b.*");
+  for (size_t i = lines.size(); i-- > 0;) {
+    if (!std::regex_match(lines[i], kException)) continue;
+    size_t first = i;
+    while (first > 0 && i - first < 4 && lines[first].find("File \"") == std::string::npos) --first;
+    return {lines.begin() + static_cast<std::ptrdiff_t>(first), lines.begin() + static_cast<std::ptrdiff_t>(i) + 1};
+  }
+  size_t first = lines.size() > 6 ? lines.size() - 6 : 0;
+  return {lines.begin() + static_cast<std::ptrdiff_t>(first), lines.end()};
+}
+
 // What was printed last for each node, so that a line appears once per change.
 class Progress {
  public:
@@ -103,8 +121,7 @@ class Progress {
   void show_failure(const Rollout& rollout, RolloutNode node) {
     node.phase = NodePhase::failed;
     context_.say(node_line(rollout, node));
-    for (const std::string& line : split_lines(node.log_tail))
-      if (!trim(line).empty()) context_.say("        " + line);
+    for (const std::string& line : telling_lines(node.log_tail)) context_.say("        " + line);
     context_.say("        more: dae logs " + rollout.app + " --node " + node.node);
   }
 

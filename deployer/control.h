@@ -36,8 +36,9 @@ class ControlClient {
   ControlClient(Transport& transport, std::string url);
   Rollout submit(const std::string& app, const std::string& artifact_digest, const std::string& who,
                  const Value& overrides = {});
-  Rollout plan(const std::string& app, const std::string& artifact_digest,
-               const Value& overrides = {});  // nothing is stored
+  // Nothing is stored. With `config` (the artifact's configuration document) the artifact need not be published.
+  Rollout plan(const std::string& app, const std::string& artifact_digest, const Value& overrides = {},
+               const Value& config = {});
   Rollout rollback(const std::string& app, const std::string& to_version, const std::string& who);
   Rollout abort(const std::string& app, const std::string& rollout_id, const std::string& who = "");
   Rollout resume(const std::string& app, const std::string& rollout_id, const std::string& who);  // a paused one

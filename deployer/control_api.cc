@@ -212,8 +212,11 @@ ServerResponse ControlApi::post_rollout(const ServerRequest& request) {
   order.kind = reader.string("kind", "deploy");
   order.dry_run = reader.boolean("dry_run", false);
   if (auto overrides = reader.object("overrides")) read_overrides(*overrides, order);
+  const Value* config = order.dry_run ? reader.optional("config") : nullptr;
   reader.finish();
-  order.release = read_release_from_registry(parts_.transport, parts_.mirror, app, artifact, parts_.clock.wall_ms());
+  order.release =
+      config ? make_release({body.name, *config}, app, Digest::parse(artifact), parts_.clock.wall_ms())
+             : read_release_from_registry(parts_.transport, parts_.mirror, app, artifact, parts_.clock.wall_ms());
   const Submitted submitted = parts_.core.submit(order);
   parts_.wake();
   return answer(to_value(submitted.rollout), submitted.created ? 201 : 200);

@@ -89,9 +89,11 @@ Rollout ControlClient::submit(const std::string& app, const std::string& artifac
   return rollout_from_value({url_, call("POST", app_path(app, "/rollouts"), body, 60'000)});
 }
 
-Rollout ControlClient::plan(const std::string& app, const std::string& artifact_digest, const Value& overrides) {
+Rollout ControlClient::plan(const std::string& app, const std::string& artifact_digest, const Value& overrides,
+                            const Value& config) {
   Value body = order(artifact_digest, overrides);
   body.set("dry_run", true);
+  if (!config.is_null()) body.set("config", config);
   return rollout_from_value({url_, call("POST", app_path(app, "/rollouts"), body, 60'000)});
 }
 

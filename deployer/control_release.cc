@@ -50,15 +50,19 @@ Release read_release_from_registry(Transport& transport, const std::string& mirr
         .because("it has the digest " + found->second.oci());
   }
   const std::string config = fetch_config(transport, mirror, repository, found->first.config);
+  return make_release(parse_json(config, digest.oci()), app, digest, now_ms);
+}
+
+Release make_release(const Document& config, const std::string& app, const Digest& artifact, int64_t now_ms) {
   Release release;
-  release.config = mirror::app_config_from_value(parse_json(config, digest.oci()));
+  release.config = mirror::app_config_from_value(config);
   if (release.config.name != app) {
     throw Error(ErrorKind::bad_input, fmt::format("the artifact is of app `{}`", release.config.name), app);
   }
   release.app = app;
   release.version = release.config.version;
-  release.artifact = digest.oci();
-  release.repository = repository;
+  release.artifact = artifact.oci();
+  release.repository = "apps/" + app;
   release.created_ms = now_ms;
   release.id = release_id(release);
   return release;

@@ -12,4 +12,7 @@ namespace dae::deployer {
 Release read_release_from_registry(Transport& transport, const std::string& mirror, const std::string& app,
                                    const std::string& artifact, int64_t now_ms);
 
+// The same from a configuration that is at hand: for plans of what is not published yet.
+Release make_release(const Document& config, const std::string& app, const Digest& artifact, int64_t now_ms);
+
 }  // namespace dae::deployer

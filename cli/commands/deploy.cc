@@ -20,13 +20,14 @@ std::string who_am_i() {
 
 struct Target {
   std::string app, version, digest;
+  Value config;  // set when the artifact was not published
 };
 
-// A named version comes from the registry; else the work tree is built and published first.
+// A named version comes from the registry; else the work tree is built, and published unless only a plan is wanted.
 Target find_target(const Options& options, Context& context) {
   std::string mirror = mirror_url(options.mirror);
   if (!options.version.empty()) {
-    Target target{app_name_or_here(options.app), options.version, ""};
+    Target target{app_name_or_here(options.app), options.version, "", {}};
     mirror::RegistryClient registry(context.transport(), mirror);
     auto found = registry.manifest("apps/" + target.app, mirror::tag_of_version(options.version));
     if (!found) {
@@ -41,9 +42,15 @@ Target find_target(const Options& options, Context& context) {
   builder::AppFile app = builder::find_app_file(std::filesystem::current_path());
   builder::BuiltArtifact built = build_app(context, app);
   context.say(describe(built, context.clock.monotonic_ms() - started_ms));
+  Target target{app.config.name, built.version, built.digest.oci(), {}};
+  if (options.plan) {
+    auto blobs = open_blob_store(blobs_dir());
+    target.config = parse_json(blobs->read(built.manifest.config.digest), built.digest.oci()).root;
+    return target;
+  }
   mirror::PushResult pushed = publish_artifact(context, built, mirror, options.dirty);
   context.say(describe(pushed));
-  return {app.config.name, built.version, built.digest.oci()};
+  return target;
 }
 
 int run_deploy(const Options& options, Context& context) {
@@ -55,7 +62,7 @@ int run_deploy(const Options& options, Context& context) {
   if (!options.stage.empty()) overrides.set("only_stage", options.stage);
 
   if (options.plan) {
-    deployer::Rollout plan = control.plan(target.app, target.digest, overrides);
+    deployer::Rollout plan = control.plan(target.app, target.digest, overrides, target.config);
     context.print(context.globals.json ? pretty_json(to_value(plan)) + "\n"
                                        : target.app + " → " + target.version + "\n" + render_plan(plan));
     return 0;

@@ -100,6 +100,7 @@ int run(const Options& options, Context& context) {
     index_options.urls = index.urls;
     index_options.cache_dir = cache_dir() / "index";
     index_options.offline = context.globals.offline;
+    index_options.build_tag = python.cache_tag;
     index_options.build_metadata =
         resolver::sdist_metadata_builder(python, cache_dir(), *context.runner, *context.events);
     auto client =

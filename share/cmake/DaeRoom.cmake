@@ -11,6 +11,13 @@ function(dae_allow room)
   set_property(GLOBAL PROPERTY "dae_allowed_${room}" "${ARGN}")
 endfunction()
 
+# Parsing the standard library and fmt is half of what a file costs: 340 s of CPU for the binary without this, 185 s with
+# it (GCC 12). Files include what they use all the same; the `debug` preset builds without, and proves it.
+function(dae_precompile target)
+  target_precompile_headers(${target} PRIVATE <algorithm> <filesystem> <functional> <map> <memory> <optional> <set>
+    <string> <string_view> <vector> <fmt/format.h> ${ARGN})
+endfunction()
+
 function(dae_room room)
   cmake_parse_arguments(ROOM "" "" "USES;LIBS" ${ARGN})
   get_property(allowed GLOBAL PROPERTY "dae_allowed_${room}")
@@ -36,4 +43,5 @@ function(dae_room room)
     target_link_libraries(dae_${room} PUBLIC dae_${used})
   endforeach()
   target_link_libraries(dae_${room} PRIVATE dae_flags ${ROOM_LIBS})
+  dae_precompile(dae_${room})
 endfunction()

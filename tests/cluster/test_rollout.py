@@ -148,6 +148,9 @@ class DeployAndBack(Cluster):
         self.assertRegex(result.out, r"pre\s+1 node\s+pre1")
         self.assertRegex(result.out, r"prod\s+2 nodes\s+prod1 \| prod2")
         self.dae("status", cwd=app, code=1)
+        # Not even the artifact: the version cannot be named afterwards.
+        version = result.out.split("→ ")[1].split()[0]
+        self.assertIn("dae build --publish", self.dae("deploy", version, cwd=app, code=1).err)
 
     def test_the_same_version_is_not_rolled_out_twice(self):
         app = self.app()
