@@ -61,8 +61,7 @@ std::string render_error(const Error& error);
 }  // namespace dae
 
 // For broken invariants only (a bug, not an input): prints and aborts.
-#define DAE_CHECK(condition) \
-  ((condition) ? static_cast<void>(0) : ::dae::check_failed(#condition, __FILE__, __LINE__))
+#define DAE_CHECK(condition) ((condition) ? static_cast<void>(0) : ::dae::check_failed(#condition, __FILE__, __LINE__))
 
 namespace dae {
 [[noreturn]] void check_failed(const char* condition, const char* file, int line);

@@ -12,14 +12,14 @@ enum class EventType { start, progress, finish, note, warning };
 
 struct Event {
   EventType type = EventType::note;
-  uint64_t activity = 0;   // same number from start to finish; 0 for note and warning
-  std::string text;        // "downloading", a note's text, or at finish what came of it ("" keeps the start's text)
-  std::string subject;     // "flask-3.1.2-py3-none-any.whl"
-  uint64_t done = 0;       // bytes or items
-  uint64_t total = 0;      // 0: unknown
-  bool bytes = false;      // `done`/`total` are bytes
-  bool failed = false;     // finish only
-  int64_t duration_ms = 0; // finish only
+  uint64_t activity = 0;    // same number from start to finish; 0 for note and warning
+  std::string text;         // "downloading", a note's text, or at finish what came of it ("" keeps the start's text)
+  std::string subject;      // "flask-3.1.2-py3-none-any.whl"
+  uint64_t done = 0;        // bytes or items
+  uint64_t total = 0;       // 0: unknown
+  bool bytes = false;       // `done`/`total` are bytes
+  bool failed = false;      // finish only
+  int64_t duration_ms = 0;  // finish only
 };
 
 // Thread-safe.

@@ -14,10 +14,18 @@ using LogFields = std::initializer_list<std::pair<std::string_view, std::string>
 
 void log_setup(LogLevel level, bool json);
 void log(LogLevel level, std::string_view message, LogFields fields = {});
-inline void log_debug(std::string_view message, LogFields fields = {}) { log(LogLevel::debug, message, fields); }
-inline void log_info(std::string_view message, LogFields fields = {}) { log(LogLevel::info, message, fields); }
-inline void log_warn(std::string_view message, LogFields fields = {}) { log(LogLevel::warn, message, fields); }
-inline void log_error(std::string_view message, LogFields fields = {}) { log(LogLevel::error, message, fields); }
+inline void log_debug(std::string_view message, LogFields fields = {}) {
+  log(LogLevel::debug, message, fields);
+}
+inline void log_info(std::string_view message, LogFields fields = {}) {
+  log(LogLevel::info, message, fields);
+}
+inline void log_warn(std::string_view message, LogFields fields = {}) {
+  log(LogLevel::warn, message, fields);
+}
+inline void log_error(std::string_view message, LogFields fields = {}) {
+  log(LogLevel::error, message, fields);
+}
 
 // `https://user:pass@host/x` -> `https://***@host/x`: for anything that prints a URL.
 std::string redact_url(std::string_view url);

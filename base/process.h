@@ -17,13 +17,13 @@ struct ProcessSpec {
   std::vector<std::string> argv;  // argv[0] is looked up in the PATH of `env` when it has no '/'
   Path cwd;                       // empty: inherit
   std::map<std::string, std::string> env;
-  bool inherit_env = true;                       // `env` is laid over ours; false: `env` alone
-  std::optional<std::string> stdin_bytes;        // default: /dev/null
-  bool inherit_stdio = false;                    // run in the foreground on our terminal
-  Path output_file;                              // stdout + stderr appended here (spawn); empty: /dev/null
-  bool own_session = false;                      // setsid: survives us, and its group can be signalled as a whole
-  int64_t timeout_ms = 0;                        // run only; 0: none. Expiry kills the group
-  uint64_t output_limit_bytes = 16ull << 20;     // run only; more is cut, `truncated` says so
+  bool inherit_env = true;                    // `env` is laid over ours; false: `env` alone
+  std::optional<std::string> stdin_bytes;     // default: /dev/null
+  bool inherit_stdio = false;                 // run in the foreground on our terminal
+  Path output_file;                           // stdout + stderr appended here (spawn); empty: /dev/null
+  bool own_session = false;                   // setsid: survives us, and its group can be signalled as a whole
+  int64_t timeout_ms = 0;                     // run only; 0: none. Expiry kills the group
+  uint64_t output_limit_bytes = 16ull << 20;  // run only; more is cut, `truncated` says so
 };
 
 struct ProcessResult {

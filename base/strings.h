@@ -16,7 +16,8 @@ std::string lower(std::string_view text);      // ASCII
 bool iequals(std::string_view a, std::string_view b);
 std::optional<int64_t> parse_int(std::string_view text);  // whole text, decimal
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
-bool glob_match(std::string_view pattern, std::string_view path);  // * ? [..] within a segment, ** across; '/' separated
+bool glob_match(std::string_view pattern,
+                std::string_view path);  // * ? [..] within a segment, ** across; '/' separated
 std::string html_escape(std::string_view text);
 
 }  // namespace dae

@@ -1,5 +1,6 @@
 #pragma once
-// The one table printer: columns padded to their widest cell, no lines, two spaces between, numbers right-aligned on request.
+// The one table printer: columns padded to their widest cell, no lines, two spaces between, numbers right-aligned on
+// request.
 #include <string>
 #include <vector>
 

@@ -82,16 +82,17 @@ void wait_until(Context& context, const LocalState& state, const std::string& na
   }
 }
 
-bool healthy(Context& context, const std::string& url) {
-  HttpRequest request;
-  request.url = url + "/healthz";
-  request.timeout_ms = 1000;
-  request.retries = 0;
-  try {
-    return context.transport().send(std::move(request)).ok();
-  } catch (const Error&) {
-    return false;  // not listening yet
-  }
+Path ready_file(const LocalState& state, const std::string& name) {
+  return state.root / (name + ".ready");
+}
+
+// Another cluster's service may hold the port: only what our own process wrote counts.
+bool ready(const LocalState& state, const std::string& name) {
+  auto text = read_file_if_exists(ready_file(state, name));
+  if (!text) return false;
+  for (const LocalProcess& process : state.processes)
+    if (process.name == name) return split_lines(*text).front() == std::to_string(process.identity.pid);
+  return false;
 }
 
 std::string port_of(const std::string& url) {
@@ -102,14 +103,16 @@ void start_services(Context& context, LocalState& state, const LocalRequest& req
   if (!running(context, state, "mirror")) {
     start(context, state, "mirror",
           {"mirror", "serve", "--storage", (state.root / "mirror").string(), "--port", port_of(state.mirror_url),
-           "--upstream", request.upstream.empty() ? "pip" : request.upstream});
-    wait_until(context, state, "mirror", [&] { return healthy(context, state.mirror_url); });
+           "--upstream", request.upstream.empty() ? "pip" : request.upstream, "--ready-file",
+           ready_file(state, "mirror").string()});
+    wait_until(context, state, "mirror", [&] { return ready(state, "mirror"); });
   }
   if (!running(context, state, "control")) {
     start(context, state, "control",
           {"control", "serve", "--state", (state.root / "control" / "state.db").string(), "--port",
-           port_of(state.control_url), "--mirror", state.mirror_url});
-    wait_until(context, state, "control", [&] { return healthy(context, state.control_url); });
+           port_of(state.control_url), "--mirror", state.mirror_url, "--ready-file",
+           ready_file(state, "control").string()});
+    wait_until(context, state, "control", [&] { return ready(state, "control"); });
   }
 }
 

@@ -46,7 +46,8 @@ NodeReconciler::NodeReconciler(const AgentOptions& options, Transport& transport
   const auto text = read_file_if_exists(file);
   if (!text) return;
   try {
-    take(desired_from_value(parse_json(*text, file.string())));
+    wanted_ = desired_from_value(parse_json(*text, file.string()));
+    take(wanted_);
     stored_ = *text;
   } catch (const Error& error) {
     log_warn("cannot read what was desired last", {{"error", error.what()}});
@@ -59,15 +60,29 @@ AppAgent& NodeReconciler::agent_of(const std::string& app) {
   return *found->second;
 }
 
-void NodeReconciler::apply(const Desired& desired) {
+// What to remember of this news: apps that it does not name stay when another state desired them. A control plane that
+// has lost its state and says "nothing" must not stop a fleet.
+Desired NodeReconciler::merged(const Desired& desired) const {
   Desired kept = desired;
   kept.log_requests.clear();
   kept.revision = 0;  // changes with every other node's news; not worth a flush
+  for (auto& [app, wanted] : kept.apps) wanted.store = desired.store;
+  for (const auto& [app, known] : wanted_.apps) {
+    if (kept.apps.contains(app) || known.store == desired.store) continue;
+    kept.apps[app] = known;
+    log_warn("another control plane state does not know this app: it is left running", {{"app", app}});
+  }
+  return kept;
+}
+
+void NodeReconciler::apply(const Desired& desired) {
+  Desired kept = merged(desired);
   const std::string text = canonical_json(to_value(kept));
   if (text != stored_) {
     write_file_atomic(context_.layout.desired_file(), text);
     stored_ = text;
-    take(desired);
+    wanted_ = std::move(kept);
+    take(wanted_);
   }
   desired_revision_ = desired.revision;
 }

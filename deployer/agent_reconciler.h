@@ -31,6 +31,7 @@ class NodeReconciler {
 
  private:
   AppAgent& agent_of(const std::string& app);
+  Desired merged(const Desired& desired) const;
   void take(const Desired& desired);
   void apply_routes();
   void keep_gateway_up();
@@ -43,6 +44,7 @@ class NodeReconciler {
   std::map<std::string, ObservedRelease> rejected_;  // desired releases that are not acceptable
   int64_t desired_revision_ = 0;
   std::string stored_;  // what desired.json holds
+  Desired wanted_;      // the same, parsed
   std::string routes_;  // as last given to the gateway
   int64_t gateway_check_ms_ = 0;
 };

@@ -6,8 +6,11 @@
 #include <mutex>
 #include <thread>
 
+#include "base/hash.h"
 #include "base/log.h"
+#include "base/value.h"
 #include "deployer/control_api.h"
+#include "deployer/control_txn.h"
 
 namespace dae::deployer {
 namespace {
@@ -68,10 +71,18 @@ class Loop {
   std::thread thread_;
 };
 
+// A new state gets a random name. Nodes tell by it a state that was lost and begun anew from the one they know.
+std::unique_ptr<StateStore> open_named_store(const Path& file) {
+  auto store = open_sqlite_store(file);
+  if (!store->get(kStoreIdKey))
+    store->txn({{kStoreIdKey, 0}}, {{kStoreIdKey, canonical_json(Value::object({{"id", random_hex(8)}}))}});
+  return store;
+}
+
 class HttpControl final : public Control {
  public:
   HttpControl(const ControlOptions& options, Transport& transport, Clock& clock)
-      : store_(open_sqlite_store(options.state_file)),
+      : store_(open_named_store(options.state_file)),
         core_(*store_, clock, options.knobs),
         api_({core_, *store_, clock, transport, options.mirror, std::max(1, options.workers * 3 / 4),
               [this] { loop_.wake(); }}),

@@ -20,6 +20,8 @@ constexpr int kStepsAtOnce = 16;
 ControlCore::ControlCore(StateStore& store, Clock& clock, const RolloutKnobs& knobs)
     : store_(store), clock_(clock), knobs_(knobs) {
   knobs_.grace_until_ms = clock_.wall_ms() + knobs_.node_lost_ms;
+  ControlTxn txn(store_);
+  store_id_ = txn.get(kStoreIdKey).get_string("id");
   load_nodes();
   load_active();
 }

@@ -98,6 +98,7 @@ class ControlCore {
   StateStore& store_;
   Clock& clock_;
   RolloutKnobs knobs_;
+  std::string store_id_;
   std::mutex mutex_;
   std::map<std::string, KnownNode> nodes_;
   std::map<std::string, Observed> observed_;

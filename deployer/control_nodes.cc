@@ -214,6 +214,7 @@ Desired ControlCore::desired(const std::string& node) {
   std::lock_guard lock(mutex_);
   known(node);
   Desired desired;
+  desired.store = store_id_;
   auto stored = store_.get(desired_key(node));
   if (stored) {
     desired.revision = stored->mod_revision;

@@ -30,6 +30,7 @@ class ControlTxn {
 };
 
 // Keys of the state.
+inline constexpr const char* kStoreIdKey = "meta/store";  // a random name, given when the state is begun
 std::string node_key(const std::string& node);
 std::string desired_key(const std::string& node);
 std::string log_requests_key(const std::string& node);

@@ -67,22 +67,29 @@ Release release_from_value(const Document& document) {
 
 Value to_value(const Desired& desired) {
   Value apps = Value::object();
-  for (const auto& [name, app] : desired.apps) apps.set(name, Value::object({{"release", to_value(app.release)}}));
+  for (const auto& [name, app] : desired.apps) {
+    Value entry = Value::object({{"release", to_value(app.release)}});
+    if (!app.store.empty()) entry.set("store", app.store);
+    apps.set(name, std::move(entry));
+  }
   Value requests = Value::array();
   for (const LogRequest& request : desired.log_requests) {
     requests.push_back(Value::object(
         {{"id", request.id}, {"app", request.app}, {"instance", request.instance}, {"lines", request.lines}}));
   }
-  return Value::object({{"revision", desired.revision}, {"apps", apps}, {"log_requests", requests}});
+  return Value::object(
+      {{"revision", desired.revision}, {"store", desired.store}, {"apps", apps}, {"log_requests", requests}});
 }
 
 Desired desired_from_value(const Document& document) {
   Reader reader(document);
   Desired desired;
   desired.revision = reader.integer("revision", 0, 0);
+  desired.store = reader.string("store");
   each_member(reader, "apps", [&](const std::string& name, Reader& app) {
     Reader release(app.file(), app.required("release"), app.where() + ".release");
     desired.apps[name].release = read_release(release);
+    desired.apps[name].store = app.string("store");
   });
   each_object(reader, "log_requests", [&](Reader& item) {
     LogRequest request;

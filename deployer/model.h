@@ -80,6 +80,7 @@ struct Rollout {
 // What a node shall run.
 struct DesiredApp {
   Release release;
+  std::string store;  // on the node's disk only: the state that desired it first
 };
 struct LogRequest {
   std::string id, app, instance;
@@ -87,6 +88,7 @@ struct LogRequest {
 };
 struct Desired {
   int64_t revision = 0;  // of the store; grows with every change
+  std::string store;     // which state this comes from: a lost and begun-anew one has another name
   std::map<std::string, DesiredApp> apps;
   std::vector<LogRequest> log_requests;
 };

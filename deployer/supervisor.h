@@ -11,7 +11,7 @@
 namespace dae::deployer {
 
 struct InstanceSpec {
-  std::string id;                          // "bubbler/3fa1c9d20b11/web.0"
+  std::string id;  // "bubbler/3fa1c9d20b11/web.0"
   std::vector<std::string> argv;
   Path cwd;
   std::map<std::string, std::string> env;  // complete: nothing is inherited but PATH, HOME, LANG
@@ -33,9 +33,9 @@ class Supervisor {
   virtual InstanceStatus status(const std::string& id) = 0;
   // TERM to the leader (its group gets KILL after the time-out). Returns at once; `status` tells when it is gone.
   virtual void stop(const std::string& id, int64_t timeout_ms) = 0;
-  virtual std::vector<std::string> list() = 0;       // all that are known, running or just ended
-  virtual void forget(const std::string& id) = 0;    // ended ones
-  virtual void tick() = 0;                           // escalates TERM to KILL; call it often
+  virtual std::vector<std::string> list() = 0;     // all that are known, running or just ended
+  virtual void forget(const std::string& id) = 0;  // ended ones
+  virtual void tick() = 0;                         // escalates TERM to KILL; call it often
 };
 // `state_dir`/<id with '/' as '+'>.json holds the identity, written before and after the start.
 std::unique_ptr<Supervisor> make_process_supervisor(ProcessRunner& runner, const Path& state_dir);

@@ -1,4 +1,6 @@
 // dae mirror serve, dae control serve, dae agent: run until SIGTERM.
+#include <unistd.h>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/commands/commands.h"
@@ -11,7 +13,7 @@ namespace dae::cli {
 namespace {
 
 struct Options {
-  std::string config, storage, upstream, state, address, mirror, control, node, group, root, python,
+  std::string config, storage, upstream, state, address, ready_file, mirror, control, node, group, root, python,
       gateway_address = "127.0.0.1";
   int64_t port = 0, gateway_port = 0;
   bool stop_apps = false;
@@ -20,6 +22,12 @@ struct Options {
 uint16_t checked_port(int64_t port) {
   if (port < 0 || port > 65535) throw Error(ErrorKind::usage, "a port is a number up to 65535", std::to_string(port));
   return static_cast<uint16_t>(port);
+}
+
+// "<pid>\n<url>\n": whoever started us knows from it that the one who listens is us.
+void announce(const std::string& ready_file, const std::string& url) {
+  if (ready_file.empty()) return;
+  write_file_atomic(ready_file, std::to_string(::getpid()) + "\n" + url + "\n", 0644, Durability::none);
 }
 
 void wait_for_stop() {
@@ -38,6 +46,7 @@ int run_mirror(const Options& options, Context& context) {
   if (!options.address.empty()) config.address = options.address;
   if (options.port >= 0) config.port = checked_port(options.port);
   auto mirror = mirror::start_mirror(config, context.transport(), *context.runner);
+  announce(options.ready_file, mirror->url());
   log_info("mirror listens", {{"url", mirror->url()}, {"storage", config.storage.string()}});
   wait_for_stop();
   mirror->drain(10'000);
@@ -53,6 +62,7 @@ int run_control(const Options& options, Context& context) {
   control_options.port = checked_port(options.port);
   control_options.mirror = mirror_url(options.mirror);
   auto control = deployer::start_control(control_options, context.transport(), context.clock);
+  announce(options.ready_file, control->url());
   log_info("control listens", {{"url", control->url()}, {"state", control_options.state_file.string()}});
   wait_for_stop();
   control->drain(5'000);
@@ -95,6 +105,7 @@ Command mirror_serve_command() {
             line.option("--upstream", options->upstream, "`pip` (what pip would use here) or a simple index (a URL)");
             line.option("--address", options->address, "address to listen on");
             line.option("--port", options->port, "port; 0 lets the kernel choose, default 8400");
+            line.option("--ready-file", options->ready_file, "written with process id and URL once it listens");
             return [options](Context& context) { return run_mirror(*options, context); };
           }};
 }
@@ -107,6 +118,7 @@ Command control_serve_command() {
             line.option("--mirror", options->mirror, "artifact registry (a URL)");
             line.option("--address", options->address, "address to listen on");
             line.option("--port", options->port, "port; 0 lets the kernel choose");
+            line.option("--ready-file", options->ready_file, "written with process id and URL once it listens");
             return [options](Context& context) { return run_control(*options, context); };
           }};
 }

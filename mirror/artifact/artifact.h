@@ -31,7 +31,7 @@ struct Manifest {
   Descriptor config;
   std::vector<Descriptor> layers;  // the source first, then wheels by file name
   std::map<std::string, std::string> annotations;
-  std::string canonical() const;   // the bytes whose digest names the artifact
+  std::string canonical() const;  // the bytes whose digest names the artifact
   // Strict; throws Error bad_input with `name` as the document's.
   static Manifest parse(std::string_view bytes, std::string name);
 };
@@ -44,31 +44,31 @@ struct HealthCheck {
 };
 
 struct Instance {
-  std::string name;                // "web"
-  std::string type = "web";        // web | daemon | cron | service
-  std::string wsgi;                // "app:app"; gunicorn serves it unless `command` is given
-  std::string command;             // POSIX quoting, no shell; $DAE_SOCKET and $PORT are set for it
-  std::string schedule;            // cron
+  std::string name;          // "web"
+  std::string type = "web";  // web | daemon | cron | service
+  std::string wsgi;          // "app:app"; gunicorn serves it unless `command` is given
+  std::string command;       // POSIX quoting, no shell; $DAE_SOCKET and $PORT are set for it
+  std::string schedule;      // cron
   int64_t workers = 1;
   int64_t count = 1;
   HealthCheck health;
 };
 
 struct StageConfig {
-  std::string name;                          // "pre", "prod"
+  std::string name;  // "pre", "prod"
   std::string group;
   std::vector<std::string> batches = {"1", "25%", "100%"};
   int64_t bake_ms = 30'000;
   int64_t max_fail = 0;
-  std::string confirm = "auto";              // auto | manual
+  std::string confirm = "auto";  // auto | manual
 };
 
 // What app.yaml says, as it travels in the artifact's config blob.
 struct AppConfig {
   std::string name;
-  std::string version;   // "1.4.0+2.g3fa1c9d20b11"
-  std::string revision;  // VCS commit, or ""
-  std::string python;    // specifier
+  std::string version;                                       // "1.4.0+2.g3fa1c9d20b11"
+  std::string revision;                                      // VCS commit, or ""
+  std::string python;                                        // specifier
   std::vector<std::pair<std::string, std::string>> targets;  // python, platform
   std::vector<Instance> instances;                           // in file order
   std::map<std::string, std::string> env;

@@ -3,6 +3,8 @@
 
 namespace dae::mirror {
 
-std::string tag_of_version(const std::string& version) { return replace_all(version, "+", "_"); }
+std::string tag_of_version(const std::string& version) {
+  return replace_all(version, "+", "_");
+}
 
 }  // namespace dae::mirror

@@ -99,8 +99,10 @@ class DeployAndBack(Cluster):
         self.dae("rollback", cwd=app)
         self.assertEqual(self.served(), ["two"] * 3)
         # On a slow machine the rollouts may end before enough was asked: go on switching until it was.
+        versions = list(dict.fromkeys(rollout["version"] for rollout in self.rollouts(app)))[:2]
         while load.live < 21_000 and time.monotonic() < deadline:
-            self.dae("rollback", cwd=app)
+            versions.reverse()
+            self.dae("rollback", versions[0], cwd=app)
         load.stop()
         print(f"requests: {load.requests}, failed: {load.failed}", file=sys.stderr)
         self.assertEqual((load.failed, load.errors), (0, []))
@@ -225,6 +227,19 @@ class Killed(Cluster):
         time.sleep(0.5)
         self.up()
         self.check_end(app, "m")
+
+    def test_a_control_plane_that_lost_its_state_stops_nothing(self):
+        app = self.app()
+        self.deploy(app)
+        kill9(self.pid("control"))
+        shutil.rmtree(self.local / "control")
+        self.up()
+        wait_for(lambda: len(self.dae("--json", "node", "list").json()) == 3, 20, "the nodes at the new state")
+        time.sleep(3)
+        self.assertEqual(self.served(), ["one"] * 3)
+        self.say(app, "two")
+        self.deploy(app)  # and it can be taken over
+        self.assertEqual(self.served(), ["two"] * 3)
 
     def test_everything_at_once(self):
         app = self.app()

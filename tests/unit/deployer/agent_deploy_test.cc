@@ -162,6 +162,31 @@ TEST_F(AgentTest, RemovesAnAppThatIsNoLongerDesired) {
   EXPECT_FALSE(read_link(dir_.path() / "apps/bubbler/current"));
 }
 
+TEST_F(AgentTest, LeavesAnAppRunningThatAnotherControlPlaneStateDoesNotKnow) {
+  start_node();
+  const Release one = release("one");
+  Desired first, begun_anew, removed;
+  first.store = "a";
+  first.revision = 7;
+  first.apps["bubbler"].release = one;
+  begun_anew.store = "b";
+  begun_anew.revision = 1;
+  node_->apply(first);
+  ASSERT_TRUE(until([&] { return live(one); }));
+  node_->apply(begun_anew);
+  start_node();  // what it remembers of it is on disk
+  ASSERT_TRUE(until([&] { return live(one) && idle(); }));
+  node_->apply(begun_anew);
+  EXPECT_FALSE(until([&] { return !live(one); }, 500));
+  EXPECT_EQ(ask(), "one");
+  // Once the new state has desired the app, leaving it out means what it always means.
+  first.store = "b";
+  node_->apply(first);
+  removed.store = "b";
+  node_->apply(removed);
+  ASSERT_TRUE(until([&] { return node_->observed().apps.empty(); }));
+}
+
 TEST_F(AgentTest, FailsTheReleaseWhenTheGatewayRefusesItsRoutes) {
   start_node();
   const Release one = release("one"), two = release("two");

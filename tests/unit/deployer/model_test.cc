@@ -70,6 +70,7 @@ Rollout rollout() {
 Desired desired() {
   Desired desired;
   desired.revision = 42;
+  desired.store = "5f0c1a2b3d4e5f60";
   desired.apps["bubbler"].release = release();
   desired.log_requests = {{"5f", "bubbler", "web.0", 50}};
   return desired;
