@@ -55,7 +55,7 @@ class AppCommandLine final : public CommandLine {
 };
 
 struct Tree {
-  CLI::App root{"dae: pin, mirror, build and roll out Python web apps"};
+  CLI::App root{"dae: pin, mirror, build and roll out Python web apps", "dae"};
   GlobalOptions* globals = nullptr;
   std::map<std::string, CLI::App*> groups;  // "mirror", "local" …
   std::vector<CLI::App*> leaves;

@@ -17,9 +17,11 @@ struct Options {
 
 void print_no_solution(Context& context, const resolver::NoSolution& no, const resolver::Target& target) {
   size_t width = 0;
-  for (const auto& line : no.lines) width = std::max(width, line.origin.size());
+  std::vector<resolver::ConflictLine> lines = no.lines;
+  if (!lines.empty() && lines.front().origin == target.label()) lines.erase(lines.begin());  // said in the heading
+  for (const auto& line : lines) width = std::max(width, line.origin.size());
   context.say("no solution for " + target.label());
-  for (const auto& line : no.lines) context.say(fmt::format("  {:<{}}   {}", line.origin, width, line.text));
+  for (const auto& line : lines) context.say(fmt::format("  {:<{}}   {}", line.origin, width, line.text));
   context.say("nothing was changed");
 }
 
@@ -75,6 +77,10 @@ int run(const Options& options, Context& context) {
     for (const std::string& name : options.names) resolver::Requirement::parse(name);
     new_text = resolver::with_requirements(project, old_text, options.names);
     project = resolver::parse_project(project.path, new_text);
+    // These lines are not in the file yet: messages name where the user wrote them.
+    for (const std::string& name : options.names)
+      for (auto& root : project.requirements)
+        if (root.requirement.key == resolver::Requirement::parse(name).key) root.origin = "command line";
   }
 
   std::optional<resolver::Lock> previous;

@@ -170,8 +170,7 @@ class Search {
       if (result.interpreter && specifiers_.contains(Version::parse(result.interpreter->version))) {
         return std::move(result.interpreter);
       }
-      seen_.push_back(fmt::format("{} ({})", candidate.string(),
-                                  result.interpreter ? result.interpreter->version : result.failure));
+      note(candidate, result);
     }
     return std::nullopt;
   }
@@ -181,14 +180,27 @@ class Search {
     throw Error(ErrorKind::not_found,
                 text.empty() ? "no usable Python interpreter" : fmt::format("no Python interpreter fits `{}`", text),
                 "", "install one, put it in PATH, or name it by its path")
-        .because(seen_.empty() ? "there is no python3 in PATH" : "seen: " + join(seen_, ", "));
+        .because(!seen_.empty()       ? "seen: " + join(seen_, ", ")
+                 : !failures_.empty() ? "seen: " + join(failures_, ", ")
+                                      : "there is no python3 in PATH");
   }
 
  private:
+  // Each version once, where it was found first: PATH often leads to one interpreter by several names. What does not
+  // run at all (a version manager's shim for a version that is switched off) is told only when nothing else was seen.
+  void note(const Path& candidate, const ProbeResult& result) {
+    if (!result.interpreter) {
+      failures_.push_back(fmt::format("{} ({})", candidate.string(), result.failure));
+    } else if (versions_.insert(result.interpreter->version).second) {
+      seen_.push_back(fmt::format("{} ({})", result.interpreter->version, candidate.string()));
+    }
+  }
+
   ProcessRunner& runner_;
   SpecifierSet specifiers_;
   std::set<Path> tried_;
-  std::vector<std::string> seen_;
+  std::set<std::string> versions_;
+  std::vector<std::string> seen_, failures_;
 };
 
 }  // namespace
