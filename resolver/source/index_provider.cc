@@ -203,7 +203,9 @@ Dependencies IndexProviderImpl::read_dependencies(const std::string& package, co
     // A wrong digest, a refusal or a dead network concern the user, not the choice of a version.
     if (error.kind() == ErrorKind::failed && release->second.wheels.empty()) {
       out.unusable = error.message();
-      if (!error.cause().empty()) out.unusable += ": " + error.cause();
+      // A build's log is many lines and another for each version: an explanation has room for neither.
+      const bool one_line = error.cause().find('\n') == std::string::npos;
+      if (!error.cause().empty() && one_line) out.unusable += ": " + error.cause();
     } else if (error.kind() == ErrorKind::bad_input) {
       out.unusable = "metadata is broken: " + error.message();
     } else {
