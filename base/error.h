@@ -24,7 +24,7 @@ enum class ErrorKind {
   interrupted,   // the user asked to stop
 };
 
-// Exit codes are listed in share/doc/formats/exit-codes.md: 0 done, 1 failed, 2 usage or bad file, 3 rolled back,
+// Exit codes: 0 done, 1 failed, 2 usage or bad file, 3 rolled back,
 // 4 inconclusive, 5 partly done, 6 no solution, 7 verification failed, 130 interrupted.
 int exit_code(ErrorKind kind);
 std::string_view error_kind_name(ErrorKind kind);
