@@ -100,9 +100,7 @@ class Selector {
       const auto name = parse_wheel_name(wheel.name);
       const int rank = name ? tags_.rank(*name) : -1;
       if (rank < 0) continue;
-      const size_t digits = std::min(name->build.find_first_not_of("0123456789"), name->build.size());
-      std::pair<int64_t, std::string> build{parse_int(name->build.substr(0, digits)).value_or(-1),
-                                            name->build.substr(digits)};
+      std::pair<int64_t, std::string> build = name->build_order();
       if (best != nullptr && (rank > best_rank || (rank == best_rank && build <= best_build))) continue;
       best = &wheel;
       best_rank = rank;

@@ -35,11 +35,6 @@ struct Package {
   std::map<Version, Dependencies> dependencies;
 };
 
-std::pair<int64_t, std::string> build_key(const std::string& build) {
-  const size_t digits = std::min(build.find_first_not_of("0123456789"), build.size());
-  return {parse_int(build.substr(0, digits)).value_or(-1), build.substr(digits)};
-}
-
 // Why nothing of a page fits, when nothing does.
 struct Rejected {
   int wheels = 0, python = 0, other = 0;
@@ -145,7 +140,7 @@ void IndexProviderImpl::add_file(const IndexFile& file, const std::string& packa
       ++rejected.python;
       rejected.pythons.insert(file.requires_python);
     } else {
-      releases[name->version].wheels.push_back({rank, build_key(name->build), &file});
+      releases[name->version].wheels.push_back({rank, name->build_order(), &file});
     }
     return;
   }
@@ -252,7 +247,7 @@ Candidate IndexProviderImpl::direct(const std::string& package, const std::strin
       throw Error(ErrorKind::refused, "this wheel does not fit " + target_.label(), url);
     }
     version = wheel->version;
-    release.wheels.push_back({tags_.rank(*wheel), build_key(wheel->build), only});
+    release.wheels.push_back({tags_.rank(*wheel), wheel->build_order(), only});
   } else if (const auto sdist = parse_sdist_name(file.name, package); sdist && sdist->distribution == package) {
     version = sdist->version;
     release.sdist = only;
