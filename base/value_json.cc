@@ -144,7 +144,7 @@ class JsonReader {
 
   Value read_array(json::array items, int depth) {
     Value::Array out;
-    for (auto item : items) out.push_back(read_node(take(std::move(item)), depth + 1));
+    for (auto item : items) out.push_back(read_node(take(item), depth + 1));
     return Value(std::move(out));
   }
 

@@ -25,6 +25,19 @@ Path log_file(const LocalState& state, const std::string& process) {
   return state.root / "logs" / (replace_all(process, " ", "-") + ".log");
 }
 
+std::string port_of(const std::string& url) {
+  return url.substr(url.rfind(':') + 1);
+}
+
+// While nothing of the cluster runs, ports that somebody else has taken meanwhile are given up for others. Not those of
+// the gateways: nginx outlives its agent and may be there still.
+void replace_taken_ports(Context& context, LocalState& state) {
+  for (const LocalProcess& process : state.processes)
+    if (context.runner->alive(process.identity)) return;
+  for (std::string* url : {&state.mirror_url, &state.control_url})
+    *url = fmt::format("http://127.0.0.1:{}", free_port(static_cast<uint16_t>(*parse_int(port_of(*url)))));
+}
+
 LocalState new_state(const Path& root) {
   LocalState state;
   state.root = root;
@@ -95,10 +108,6 @@ bool ready(const LocalState& state, const std::string& name) {
   return false;
 }
 
-std::string port_of(const std::string& url) {
-  return url.substr(url.rfind(':') + 1);
-}
-
 void start_services(Context& context, LocalState& state, const LocalRequest& request) {
   if (!running(context, state, "mirror")) {
     start(context, state, "mirror",
@@ -166,6 +175,7 @@ LocalState local_up(Context& context, const LocalRequest& request) {
   });
   LocalState state = read_local_state(request.root).value_or(LocalState{});
   if (state.nodes.empty()) state = new_state(request.root);
+  replace_taken_ports(context, state);
   write_local_state(state);
   start_services(context, state, request);
   start_nodes(context, state, request);

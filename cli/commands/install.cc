@@ -1,6 +1,8 @@
 // dae install [NAME…]: pin, fetch, link. Nothing is written before a solution is known.
 #include <fmt/format.h>
 
+#include <set>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/app_environment.h"
@@ -44,11 +46,10 @@ void print_added(Context& context, const resolver::InstallPlan& plan, const reso
   for (size_t i = 0; i < ordered.size() && i < limit; ++i)
     context.say(fmt::format("  + {:<24} {}", ordered[i]->name + " " + ordered[i]->version, origin[ordered[i]->name]));
   if (ordered.size() > limit) context.say(fmt::format("  … {} more", ordered.size() - limit));
-  for (const auto& [name, version] : plan.remove) {
-    bool replaced =
-        std::any_of(plan.add.begin(), plan.add.end(), [&](const auto& wheel) { return wheel.name == name; });
-    if (!replaced) context.say("  - " + name + " " + version);
-  }
+  std::set<std::string> added;
+  for (const auto& wheel : plan.add) added.insert(wheel.name);
+  for (const auto& [name, version] : plan.remove)
+    if (!added.contains(name)) context.say("  - " + name + " " + version);
 }
 
 Value to_json(const resolver::Lock& lock, const EnvironmentChange* change, bool lock_changed) {
