@@ -1,4 +1,7 @@
 // dae deploy [VERSION], dae rollback [VERSION], dae abort, dae resume.
+#include <pwd.h>
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -15,7 +18,10 @@ struct Options {
 };
 
 std::string who_am_i() {
-  return env_var("DAE_USER").value_or(env_var("USER").value_or("unknown"));
+  if (auto name = env_var("DAE_USER")) return *name;
+  if (auto name = env_var("USER")) return *name;
+  const passwd* entry = ::getpwuid(::getuid());  // cron and CI set no USER
+  return entry ? entry->pw_name : "uid " + std::to_string(::getuid());
 }
 
 struct Target {

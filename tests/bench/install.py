@@ -12,9 +12,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
 from harness import DAE, DaeTest  # noqa: E402
-from test_lock_clients import tools_or_skip  # noqa: E402
+from peer_tools import tools_or_skip  # noqa: E402
 
 
 class Bench(DaeTest):

@@ -4,6 +4,8 @@
 
 Exit status 0: no difference beyond those listed in KNOWN, 1: differences (printed), 77: no library to compare with.
 """
+import os
+import pathlib
 import random
 import re
 import subprocess
@@ -14,16 +16,17 @@ OLDEST_ORACLE = (26, 3)  # earlier releases rank linux_* tags last and treat pre
 try:
     import packaging as oracle
     from packaging import markers, requirements, specifiers, tags, utils, version, _manylinux, _musllinux
+    found = tuple(int(part) for part in oracle.__version__.split(".")[:2] if part.isdigit())
 except ImportError:
-    try:
-        import pip._vendor.packaging as oracle
-        from pip._vendor.packaging import markers, requirements, specifiers, tags, utils, version, _manylinux, _musllinux
-    except ImportError:
-        print("skipped: neither `packaging` nor pip's copy of it can be imported by", sys.executable)
+    found = (0, 0)
+if found < OLDEST_ORACLE:
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+    from peer_tools import tools_or_skip
+    python = str(tools_or_skip() / "python")
+    if os.path.realpath(sys.prefix) == os.path.realpath(pathlib.Path(python).parents[1]):
+        print("skipped: the index has no `packaging` of 26.3 or later")
         sys.exit(77)
-if tuple(int(part) for part in oracle.__version__.split(".")[:2] if part.isdigit()) < OLDEST_ORACLE:
-    print(f"skipped: `packaging` {oracle.__version__} is older than the standards compared here; need >= 26.3")
-    sys.exit(77)
+    os.execv(python, [python, *sys.argv])
 
 # Where the two differ on purpose. Each names the question, a predicate over its fields, and the reason.
 MAX_NUMBER = 2**64 - 1

@@ -1,30 +1,15 @@
 """Locks of ours in other tools' hands: `packaging.pylock` loads them, pip (>= 26.1) and uv install from them.
 The tools come from the index that pip uses here; without it this is skipped (exit 77)."""
-import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from harness import DaeTest  # noqa: E402
+from peer_tools import tools_or_skip  # noqa: E402
 
 TOOLS = None
-
-
-def tools_or_skip():
-    """A venv with new pip, uv and packaging; kept between runs of the tests."""
-    folder = pathlib.Path(os.environ.get("DAE_BUILD", tempfile.gettempdir())) / "peer-tools"
-    if not (folder / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        done = subprocess.run([folder / "bin" / "pip", "install", "-q", "--retries", "1", "pip>=26.1", "uv", "packaging>=26"],
-                              capture_output=True, text=True)
-        if done.returncode != 0:
-            print("skipped: pip >= 26.1 and uv cannot be had:", done.stderr.strip().splitlines()[-1:], file=sys.stderr)
-            sys.exit(77)
-        (folder / "complete").touch()
-    return folder / "bin"
 
 
 class LockClients(DaeTest):
