@@ -184,9 +184,17 @@ class BarsSink final : public LiveSink {
     return out;
   }
 
-  void print_line(const std::string& line) override { write_stderr(erased() + line + drawn()); }
+  void print_line(const std::string& line) override { replace_bars(line); }
   void begin(const Running&) override {}
-  void redraw() override { write_stderr(erased() + drawn()); }
+  void redraw() override { replace_bars(""); }
+
+  // One write, so that nothing comes between. In this order: what is erased is what was drawn before.
+  void replace_bars(const std::string& line) {
+    std::string out = erased();
+    out += line;
+    out += drawn();
+    if (!out.empty()) write_stderr(out);
+  }
 
   std::string drawn() {
     std::string out;

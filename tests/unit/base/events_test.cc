@@ -82,6 +82,14 @@ TEST(ProgressSink, ShowsSlowWorkWithItsEnd) {
   const std::string bars = shown(ProgressStyle::bars, slow);
   EXPECT_NE(bars.find("[============            ] 1.0 KiB / 2.0 KiB"), std::string::npos) << bars;
   EXPECT_NE(bars.find("downloaded numpy.whl (9"), std::string::npos) << bars;
+  // The first bar erases nothing: what stands above it is somebody else's line. The last one leaves nothing behind.
+  EXPECT_TRUE(bars.starts_with("downloading numpy.whl")) << bars;
+  size_t drawn = 0, erased = 0;
+  for (const std::string& line : split_lines(bars)) {
+    drawn += line.find(" / 2.0 KiB") != std::string::npos;
+    for (size_t at = 0; (at = line.find("\x1b[1A\x1b[2K", at)) != std::string::npos; ++at) ++erased;
+  }
+  EXPECT_EQ(drawn, erased) << bars;
 }
 
 TEST(ProgressSink, WritesJsonLines) {
