@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -276,12 +275,6 @@ void CopyFile::operator()(const Path& from, const Path& to, mode_t mode) const {
   copy_to_new_file(from, temporary.path, mode);
   rename_path(temporary.path, to);
   temporary.keep = true;
-}
-
-uint64_t free_bytes(const Path& path) {
-  struct statvfs st {};
-  if (::statvfs(path.c_str(), &st) != 0) fail("look at", path);
-  return static_cast<uint64_t>(st.f_bavail) * st.f_frsize;
 }
 
 }  // namespace dae

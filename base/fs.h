@@ -102,8 +102,6 @@ struct WalkEntry {
 std::vector<WalkEntry> walk_tree(const Path& root, const std::function<bool(const WalkEntry&)>& keep = {});
 std::vector<std::string> list_dir(const Path& dir);  // names, sorted; empty when absent
 
-uint64_t free_bytes(const Path& path);
-
 // A directory of our own that goes with the object. Made below `parent` (default: $TMPDIR or /tmp).
 class TempDir {
  public:

@@ -12,7 +12,7 @@ namespace dae::cli {
 builder::BuiltArtifact build_app(Context& context, const builder::AppFile& app) {
   resolver::Interpreter python = interpreter_for(context, app, "");
   resolver::ProjectFile project = resolver::read_project(app.dir);
-  resolver::Lock lock = require_lock(context, app, project, python);
+  resolver::Lock lock = require_lock(app, project, python);
 
   // One wheel layer for each file that some declared target selects.
   std::vector<resolver::Target> targets = lock.targets;

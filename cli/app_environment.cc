@@ -81,7 +81,7 @@ void require_environment(const builder::AppFile& app, const resolver::Interprete
                 "run `dae install`");
 }
 
-resolver::Lock require_lock(Context&, const builder::AppFile& app, const resolver::ProjectFile& project,
+resolver::Lock require_lock(const builder::AppFile& app, const resolver::ProjectFile& project,
                             const resolver::Interpreter& python) {
   Path path = lock_path(app);
   if (!exists(path)) throw Error(ErrorKind::usage, "there is no pylock.toml", app.dir.string(), "run `dae install`");

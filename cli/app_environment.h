@@ -38,7 +38,7 @@ EnvironmentChange sync_environment(Context& context, const builder::AppFile& app
 void require_environment(const builder::AppFile& app, const resolver::Interpreter& python);
 
 // The lock file, or a usage Error naming `dae install`; also when pyproject.toml has moved on since.
-resolver::Lock require_lock(Context& context, const builder::AppFile& app, const resolver::ProjectFile& project,
+resolver::Lock require_lock(const builder::AppFile& app, const resolver::ProjectFile& project,
                             const resolver::Interpreter& python);
 
 }  // namespace dae::cli

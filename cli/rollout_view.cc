@@ -132,8 +132,6 @@ class Progress {
   int stage_ = -1;
 };
 
-}  // namespace
-
 int outcome_code(const Rollout& rollout) {
   switch (rollout.state) {
     case RolloutState::done:
@@ -149,6 +147,8 @@ int outcome_code(const Rollout& rollout) {
   }
 }
 
+}  // namespace
+
 std::string render_plan(const Rollout& rollout) {
   std::string out;
   for (const deployer::Stage& stage : rollout.stages) {
@@ -162,12 +162,6 @@ std::string render_plan(const Rollout& rollout) {
                        join(batches, " | "), format_duration(stage.bake_ms),
                        stage.confirm_manually ? ", then waits for a person" : "");
   }
-  return out;
-}
-
-std::string render_nodes(const Rollout& rollout) {
-  std::string out;
-  for (const RolloutNode& node : rollout.nodes) out += node_line(rollout, node) + "\n";
   return out;
 }
 

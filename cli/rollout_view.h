@@ -9,8 +9,5 @@ namespace dae::cli {
 // 0 done, 3 rolled back, 1 failed, 4 still going on (interrupted or waiting for a person).
 int follow_rollout(Context& context, deployer::ControlClient& control, deployer::Rollout rollout);
 std::string render_plan(const deployer::Rollout& rollout);
-// "pre   ✓ pre1", one line a stage.
-std::string render_nodes(const deployer::Rollout& rollout);
-int outcome_code(const deployer::Rollout& rollout);
 
 }  // namespace dae::cli

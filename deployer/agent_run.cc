@@ -124,16 +124,6 @@ void ReleaseRun::stop_daemons() {
   }
 }
 
-bool ReleaseRun::daemons_up() const {
-  return std::all_of(daemons_.begin(), daemons_.end(), [](const Running& r) { return r.started && r.status.running; });
-}
-
-int64_t ReleaseRun::daemons_up_since_ms() const {
-  int64_t since_ms = 0;
-  for (const Running& running : daemons_) since_ms = std::max(since_ms, running.started_ms);
-  return since_ms;
-}
-
 void ReleaseRun::launch(Running& running, bool adopt) {
   const NodeLayout& layout = context_.layout;
   const Path dir = layout.release(release_.app, release_.id);

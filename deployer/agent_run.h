@@ -26,8 +26,6 @@ class ReleaseRun {
   // False while another daemon of the app still runs: two releases' daemons never run at once.
   bool start_daemons(const std::set<std::string>& adoptable);
   void stop_daemons();
-  bool daemons_up() const;  // all started and running
-  int64_t daemons_up_since_ms() const;
 
   // Looks at processes and probes. Call it often.
   void observe();

@@ -19,6 +19,12 @@ ServerResponse answer(const Value& value, int status = 200) {
   return ServerResponse::json(status, canonical_json(value));
 }
 
+ServerResponse no_content() {
+  ServerResponse response;
+  response.status = 204;
+  return response;
+}
+
 template <typename Items>
 ServerResponse answer_list(const char* name, const Items& items) {
   Value list = Value::array();
@@ -142,9 +148,7 @@ ServerResponse ControlApi::put_node(const ServerRequest& request) {
   }
   parts_.core.register_node(node);
   parts_.wake();
-  ServerResponse response;
-  response.status = 204;
-  return response;
+  return no_content();
 }
 
 ServerResponse ControlApi::get_nodes(const ServerRequest&) {
@@ -160,9 +164,7 @@ ServerResponse ControlApi::get_desired(const ServerRequest& request) {
   if (after > parts_.store.revision()) after = 0;
   const bool news = wait_for(desired_key(node), wait_ms, [&] { return parts_.core.desired_revision(node) > after; });
   if (news) return answer(to_value(parts_.core.desired(node)));
-  ServerResponse response;
-  response.status = 204;
-  return response;
+  return no_content();
 }
 
 ServerResponse ControlApi::put_observed(const ServerRequest& request) {
@@ -172,9 +174,7 @@ ServerResponse ControlApi::put_observed(const ServerRequest& request) {
   }
   parts_.core.report(observed);
   parts_.wake();
-  ServerResponse response;
-  response.status = 204;
-  return response;
+  return no_content();
 }
 
 ServerResponse ControlApi::get_observed(const ServerRequest&) {
@@ -188,9 +188,7 @@ ServerResponse ControlApi::put_log(const ServerRequest& request) {
   if (!logs_.answer(request.captures[0], request.captures[1], request.body)) {
     throw Error(ErrorKind::not_found, "nobody waits for this log", request.captures[1].substr(0, 80));
   }
-  ServerResponse response;
-  response.status = 204;
-  return response;
+  return no_content();
 }
 
 ServerResponse ControlApi::get_apps(const ServerRequest&) {
