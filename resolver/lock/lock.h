@@ -21,6 +21,17 @@ struct LockedFile {
   std::string upload_time;
 };
 
+struct LockedVcs {
+  std::string type;       // "git", "hg"
+  std::string url, path;  // one of them; without credentials
+  std::string requested_revision, commit_id, subdirectory;
+};
+struct LockedDirectory {
+  std::string path;  // relative to the lock, or absolute
+  std::string subdirectory;
+  bool editable = false;
+};
+
 struct LockedPackage {
   std::string name;  // normalised
   std::string version;
@@ -31,14 +42,17 @@ struct LockedPackage {
   std::vector<LockedFile> wheels;
   std::optional<LockedFile> sdist;
   std::optional<LockedFile> archive;  // direct URL of an archive or wheel
-  std::string other_source;           // "vcs" or "directory": read, but neither written nor installed
+  std::string archive_subdirectory;
+  std::optional<LockedVcs> vcs;
+  std::optional<LockedDirectory> directory;
+  std::string other_source;  // going away: `vcs` and `directory` replace it
 };
 
 struct Lock {
   std::string requires_python;
-  std::vector<std::string> environments;                               // markers
-  std::vector<std::string> extras, dependency_groups, default_groups;  // none in what we write
-  std::vector<LockedPackage> packages;                                 // sorted by name
+  std::vector<std::string> environments;  // markers
+  std::vector<std::string> extras, dependency_groups, default_groups;
+  std::vector<LockedPackage> packages;  // sorted by name
   // [tool.dae]: the inputs this lock answers, so that an unchanged input is a no-op.
   std::string input_digest;
   std::vector<Target> targets;
@@ -52,10 +66,17 @@ std::string render_lock(const Lock& lock);  // same lock, same bytes
 // What to install on one machine (the specification's "Installing" steps): packages whose marker holds, one file each.
 struct Selected {
   std::string name, version;
-  LockedFile file;  // a wheel, or an sdist when no wheel fits
+  LockedFile file;  // a wheel, or an sdist when no wheel fits; not for `vcs` and `directory`
   bool is_wheel = true;
-  bool direct = false;  // a direct reference, not from an index: direct_url.json records where it came from
+  bool direct = false;       // a direct reference, not from an index: direct_url.json records where it came from
+  std::string subdirectory = {};  // of an archive
+  std::optional<LockedVcs> vcs;
+  std::optional<LockedDirectory> directory;
 };
-std::vector<Selected> select(const Lock& lock, const Target& target);
+struct SelectOptions {
+  std::vector<std::string> extras, groups;
+  bool default_groups = true;  // beside `groups`
+};
+std::vector<Selected> select(const Lock& lock, const Target& target, const SelectOptions& options = {});
 
 }  // namespace dae::resolver

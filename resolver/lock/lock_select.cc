@@ -119,7 +119,7 @@ class Selector {
 
 }  // namespace
 
-std::vector<Selected> select(const Lock& lock, const Target& target) {
+std::vector<Selected> select(const Lock& lock, const Target& target, const SelectOptions&) {
   return Selector(lock, target).run();
 }
 

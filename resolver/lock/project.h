@@ -1,6 +1,7 @@
 #pragma once
 // The direct requirements of an app: [project] dependencies and [dependency-groups] of pyproject.toml, or pip-req.txt.
 // Edits touch only their own lines: comments, order and layout of the file stay.
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,24 @@
 
 namespace dae::resolver {
 
+// What a project says about how it is locked: [tool.dae] of pyproject.toml, or the option lines of pip-req.txt.
+struct ProjectSettings {
+  struct Index {
+    std::string name, url;
+    bool pinned_only = false;  // asked for packages that `index_of` names only
+  };
+  std::vector<Index> indexes;                   // in order; replace the configured ones when not empty
+  std::map<std::string, std::string> index_of;  // normalised package -> name of its only index
+  std::vector<std::string> find_links;          // folders or pages with files
+  bool no_index = false;
+  PrereleaseMode prereleases = PrereleaseMode::if_necessary;
+  Selection selection = Selection::highest;
+  std::string exclude_newer;                        // "2026-01-31", RFC 3339, or relative: "7 days"
+  std::vector<std::string> no_binary, only_binary;  // normalised names, or ":all:"
+  std::vector<std::string> default_groups = {"dev"};
+  bool require_hashes = false;
+};
+
 struct ProjectFile {
   Path path;                                  // pyproject.toml or pip-req.txt
   std::string name;                           // [project] name, or ""
@@ -16,7 +35,12 @@ struct ProjectFile {
   std::string requires_python;                // [project] requires-python, or ""
   std::vector<RootRequirement> requirements;  // origin "pyproject.toml:7"
   std::vector<RootRequirement> dev;           // [dependency-groups] dev
-  std::vector<RootRequirement> constraints;   // -c lines of pip-req.txt
+  std::vector<RootRequirement> constraints;   // -c lines of pip-req.txt, [tool.dae] constraints
+  std::vector<RootRequirement> overrides;     // [tool.dae] overrides
+  // By normalised name, with RootRequirement::scope set; groups with their includes expanded (PEP 735).
+  std::map<std::string, std::vector<RootRequirement>> extras, groups;
+  std::map<std::string, std::vector<std::string>> hashes;  // --hash of a line, by package: "sha256:…"
+  ProjectSettings settings;
 };
 // Looks for pyproject.toml with [project], then pip-req.txt. Throws not_found with a hint.
 ProjectFile read_project(const Path& app_dir);

@@ -1,5 +1,6 @@
 #pragma once
 // From an app's requirements to its lock: solve for each target, merge, fill in files. The heart of `dae install`.
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -12,7 +13,13 @@ namespace dae::resolver {
 
 struct LockRequest {
   std::vector<RootRequirement> requirements;
-  std::vector<RootRequirement> constraints;
+  std::vector<RootRequirement> constraints, overrides;
+  // The requirements above include those of extras and groups (told by their scope); these are all that are declared.
+  std::vector<std::string> extras, groups, default_groups;
+  Selection selection = Selection::highest;
+  PrereleaseMode prereleases = PrereleaseMode::if_necessary;
+  std::string cutoff;                       // RFC 3339: nothing uploaded later; "" = none. Recorded in the lock.
+  std::map<std::string, Version> imported;  // pins of another tool's lock: preferences where `previous` has none
   std::string requires_python;
   std::vector<Target> targets;
   std::vector<std::string> index_urls;  // recorded per package, in what the lock says

@@ -21,11 +21,23 @@ struct Candidate {
   bool yanked = false;  // all its usable files are yanked: only an exact == may choose it (PEP 592)
 };
 
+// One dependency of a version, cut into its parts but not parsed: the versions of a package repeat them, so the solver
+// parses each distinct text once. The views point into Dependencies::storage.
+struct Dependency {
+  std::string_view name;       // normalised
+  std::string_view extras;     // normalised, sorted, joined by ','
+  std::string_view specifier;  // what SpecifierSet::parse accepts, or ""
+  std::string_view url;        // direct reference, or ""
+  std::string_view marker;     // what Marker::parse accepts, not yet evaluated; ""
+};
+
 struct Dependencies {
-  std::vector<Requirement> requirements;  // markers not yet evaluated, extras of the package included
-  std::vector<std::string> provides_extra;
+  std::vector<Dependency> list;                  // those of the package's extras included
+  std::vector<std::string_view> provides_extra;  // normalised
   // Set when the version cannot be used at all ("requires python >=3.13", "metadata is broken: …").
   std::string unusable;
+  std::shared_ptr<const void> storage;    // keeps the bytes alive that the views point to
+  std::vector<Requirement> requirements;  // going away: `list` replaces it
 };
 
 class Provider {
@@ -36,6 +48,8 @@ class Provider {
   struct Versions {
     std::vector<Candidate> candidates;
     std::string note;
+    // Versions that would be candidates without the cutoff by upload time, newest first: named where they would help.
+    std::vector<Version> hidden_by_cutoff;
   };
   virtual const Versions& versions(const std::string& package) = 0;
   virtual const Dependencies& dependencies(const std::string& package, const Version& version) = 0;
@@ -48,14 +62,21 @@ class Provider {
 
 struct RootRequirement {
   Requirement requirement;
-  std::string origin;  // "pyproject.toml:7", "command line", "pip-req.txt:3"
+  std::string origin;     // "pyproject.toml:7", "command line", "pip-req.txt:3"
+  bool editable = false;  // "-e", with a directory or a repository as its URL
+  // Who asks: "" = the project itself, "extra:NAME" or "group:NAME". All are solved together; Pin::scopes tells who
+  // needs what.
+  std::string scope = {};
 };
 
 enum class PrereleaseMode { if_necessary, allow, disallow };
+enum class Selection { highest, lowest, lowest_direct };  // lowest_direct: of what a root names; the rest highest
 
 struct SolveRequest {
   std::vector<RootRequirement> roots;
-  std::vector<RootRequirement> constraints;    // limit versions, pull nothing in
+  std::vector<RootRequirement> constraints;  // limit versions, pull nothing in
+  std::vector<RootRequirement> overrides;    // replace every requirement on their package, whoever states it
+  Selection selection = Selection::highest;
   std::map<std::string, Version> preferences;  // earlier pins, by normalised name; kept when possible
   PrereleaseMode prereleases = PrereleaseMode::if_necessary;
   Target target;
@@ -69,6 +90,7 @@ struct Pin {
   std::vector<std::string> extras;        // of this package, in use
   std::vector<std::string> dependencies;  // normalised names, sorted
   std::vector<std::string> required_by;   // origins and package names, sorted
+  std::vector<std::string> scopes;        // of the roots that lead here, sorted; see RootRequirement::scope
 };
 
 struct Resolution {
@@ -81,9 +103,21 @@ struct ConflictLine {
   std::string origin;
   std::string text;
 };
+// Requirements and facts that contradict each other all by themselves, few as possible.
+struct Conflict {
+  std::vector<ConflictLine> lines;
+  std::vector<size_t> roots;  // those of SolveRequest::roots in it, ascending
+};
+// A change with which there is a solution; every one of them was solved again before it was offered.
+struct Suggestion {
+  std::string origin;  // "pyproject.toml:12", or "" when it is no line of a file
+  std::string text;    // "relax `x<2` to `x<3`"
+};
 struct NoSolution {
-  std::vector<ConflictLine> lines;  // the root requirements and facts that contradict each other, few as possible
+  std::vector<ConflictLine> lines;          // of the first conflict
   std::vector<std::string> involved_roots;  // normalised names of the root requirements in it
+  std::vector<Conflict> conflicts;          // independent ones, shortest first; the first is `lines`
+  std::vector<Suggestion> suggestions;
 };
 
 std::variant<Resolution, NoSolution> solve(const SolveRequest& request, Provider& provider);
