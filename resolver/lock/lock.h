@@ -70,8 +70,8 @@ struct Selected {
   bool is_wheel = true;
   bool direct = false;       // a direct reference, not from an index: direct_url.json records where it came from
   std::string subdirectory = {};  // of an archive
-  std::optional<LockedVcs> vcs;
-  std::optional<LockedDirectory> directory;
+  std::optional<LockedVcs> vcs = {};
+  std::optional<LockedDirectory> directory = {};
 };
 struct SelectOptions {
   std::vector<std::string> extras, groups;
