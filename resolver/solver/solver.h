@@ -32,8 +32,8 @@ struct Dependency {
 };
 
 struct Dependencies {
-  std::vector<Dependency> list;                  // those of the package's extras included
-  std::vector<std::string_view> provides_extra;  // normalised
+  std::vector<Dependency> list;             // those of the package's extras included
+  std::vector<std::string> provides_extra;  // normalised
   // Set when the version cannot be used at all ("requires python >=3.13", "metadata is broken: …").
   std::string unusable;
   std::shared_ptr<const void> storage;    // keeps the bytes alive that the views point to
