@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/local_state.h"
-#include "resolver/source/index.h"
 
 namespace dae::cli {
 namespace {
@@ -125,12 +124,12 @@ IndexChoice choose_index(Context& context, const std::string& flag) {
   if (!url.empty() && url != "pip") {
     if (url.back() != '/') url += '/';
     if (choice.label.empty()) choice.label = url;
-    choice.urls = {url};
+    choice.indexes = {url};
     return choice;
   }
   resolver::PipIndex pip = resolver::pip_index(*context.runner);
-  choice.urls.push_back(pip.index_url);
-  for (const std::string& extra : pip.extra_index_urls) choice.urls.push_back(extra);
+  choice.indexes.emplace_back(pip.index_url);
+  for (const std::string& extra : pip.extra_index_urls) choice.indexes.emplace_back(extra);
   choice.ca_file = pip.ca_file;
   choice.label = pip.origin;
   return choice;

@@ -13,6 +13,7 @@
 #include "builder/app_file.h"
 #include "cli/command_line.h"
 #include "resolver/install/interpreter.h"
+#include "resolver/source/index.h"
 
 namespace dae::cli {
 
@@ -45,7 +46,7 @@ std::string mirror_url(const std::string& flag);
 std::string control_url(const std::string& flag);
 // Index roots in order: the flag, $DAE_INDEX, the configuration file, the mirror's `pypi`, else what pip would use.
 struct IndexChoice {
-  std::vector<std::string> urls;
+  std::vector<resolver::IndexSource> indexes;
   Path ca_file;
   std::string label;  // for "index: …"
 };

@@ -102,9 +102,9 @@ int run(const Options& options, Context& context) {
                   "run `dae install` and commit the result");
     int64_t started_ms = context.clock.monotonic_ms();
     index = choose_index(context, options.index);
-    request.index_urls = index.urls;
+    for (const resolver::IndexSource& source : index.indexes) request.index_urls.push_back(source.url);
     resolver::IndexOptions index_options;
-    index_options.urls = index.urls;
+    index_options.indexes = index.indexes;
     index_options.cache_dir = cache_dir() / "index";
     index_options.offline = context.globals.offline;
     index_options.build_tag = python.cache_tag;

@@ -3,11 +3,13 @@
 // `upstream: pip` means the index pip itself would use: its configuration files and environment (PIP_INDEX_URL,
 // pip.conf), else the default that the interpreter's own pip carries. No registry host is written in this program.
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/blob_store.h"
 #include "base/clock.h"
 #include "base/events.h"
 #include "base/http_client.h"
@@ -27,16 +29,36 @@ struct PipIndex {
 // configuration files). Throws Error not_found with a hint when there is no pip.
 PipIndex pip_index(ProcessRunner& runner);
 
+class CredentialStore;
+
+// An index as it is configured.
+struct IndexSource {
+  IndexSource(std::string root, std::string called = "", bool only_pinned = false)
+      : name(std::move(called)), url(std::move(root)), pinned_only(only_pinned) {}
+  std::string name;  // as messages and IndexOptions::index_of call it; ""
+  std::string url;   // simple root; may hold credentials
+  bool pinned_only;  // asked for the packages that `index_of` sends to it, no others
+};
+
 struct IndexOptions {
-  std::vector<std::string> urls;  // simple roots in order; the first that has the name wins
-  Path cache_dir;                 // pages and metadata; empty: nothing is kept
+  std::vector<IndexSource> indexes;             // in order; the first that has the name wins
+  std::map<std::string, std::string> index_of;  // package -> name of the only index that is asked for it
+  std::vector<std::string> find_links;          // folders, archives and pages whose files come before an index's
+  Path cache_dir;                               // pages and metadata; empty: nothing is kept
   bool offline = false;
-  const Clock* clock = nullptr;  // null: the machine's; must outlive the client
+  bool refresh = false;                       // ask again for every page, however fresh the one at hand is
+  std::vector<std::string> refresh_packages;  // the same for these
+  CredentialStore* credentials = nullptr;     // null: of the URLs, the environment and netrc; must outlive the client
+  BlobStore* blobs = nullptr;                 // keeps sdists that were downloaded for their metadata; null: nobody does
+  const Clock* clock = nullptr;               // null: the machine's; must outlive the client
   // METADATA of an sdist that does not state it statically, by building it (install/environment.h makes one). Without
   // it such an sdist is Error failed. Called from several threads.
   std::function<std::string(const IndexFile& file, const Path& sdist)> build_metadata;
   std::string build_tag;  // whose builds those are ("cpython-311"): they are kept under it; "": not kept
 };
+
+// The file whose metadata will be wanted first once the page is known; called on a worker thread.
+using Favourite = std::function<std::optional<IndexFile>(const ProjectPage& page)>;
 
 struct IndexStats {
   int pages_from_cache = 0, pages_fetched = 0, metadata_from_cache = 0, metadata_fetched = 0;
@@ -55,10 +77,17 @@ class IndexClient {
     auto found = page(package);
     return found ? std::make_shared<const ProjectPage>(std::move(*found)) : nullptr;
   }
+  // Root of the index that serves the package, without credentials; "" when none does, or a find-links place alone.
+  virtual std::string index_of(const std::string& package) { return (void)package, ""; }
   virtual std::string metadata_text(const IndexFile& file, const std::string& package) = 0;
   // SHA-256 of the file's bytes in hex: what its index says, else found by downloading it (a lock needs one for each).
   virtual std::string file_sha256(const IndexFile& file) { return file.sha256; }
   virtual void prefetch_pages(const std::vector<std::string>& packages) = 0;
+  // The same for one page; when it comes, the metadata of `favourite` is fetched at once.
+  virtual void prefetch_page(const std::string& package, Favourite favourite) {
+    (void)favourite;
+    prefetch_pages({package});
+  }
   virtual void prefetch_metadata(const IndexFile& file, const std::string& package) = 0;
   virtual IndexStats stats() const = 0;
 };

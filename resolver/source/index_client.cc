@@ -53,7 +53,7 @@ class HttpIndexClient final : public IndexClient {
         traits_(below(options_.cache_dir, "index-traits.json"), clock_),
         ladder_(transport, traits_, events, options_, [this](const std::string& url) { return authorised(url); }),
         pool_(kWorkers) {
-    for (const std::string& url : options_.urls) roots_.push_back(make_root(url));
+    for (const IndexSource& index : options_.indexes) roots_.push_back(make_root(index.url));
   }
 
   std::optional<ProjectPage> page(const std::string& package) override {

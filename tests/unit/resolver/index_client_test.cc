@@ -16,9 +16,9 @@ using testing::FakeIndex;
 
 class IndexPages : public ::testing::Test {
  protected:
-  std::unique_ptr<IndexClient> client(std::vector<std::string> urls, bool offline = false) {
+  std::unique_ptr<IndexClient> client(std::vector<IndexSource> indexes, bool offline = false) {
     IndexOptions options;
-    options.urls = std::move(urls);
+    options.indexes = std::move(indexes);
     options.cache_dir = dir_.path() / "cache";
     options.offline = offline;
     options.clock = &clock_;

@@ -31,7 +31,7 @@ class MetadataLadderTest : public ::testing::Test {
  protected:
   std::unique_ptr<IndexClient> client(bool offline = false) {
     IndexOptions options;
-    options.urls = {index_.simple()};
+    options.indexes = {index_.simple()};
     options.cache_dir = dir_.path() / "cache";
     options.offline = offline;
     options.build_metadata = build_;
