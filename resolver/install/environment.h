@@ -12,6 +12,7 @@
 #include "base/process.h"
 #include "resolver/install/interpreter.h"
 #include "resolver/lock/lock.h"
+#include "resolver/source/direct.h"
 #include "resolver/standards/simple_page.h"
 
 namespace dae::resolver {
@@ -19,9 +20,11 @@ namespace dae::resolver {
 struct WheelToInstall {
   std::string name, version;  // normalised name
   std::string file_name;
-  Digest digest;           // of the wheel; its bytes must be in the blob store when apply() runs
-  std::string url;         // for direct_url.json only when direct
-  Digest url_digest = {};  // of what `url` names, when that is an sdist the wheel was built from
+  Digest digest;                // of the wheel; its bytes must be in the blob store when apply() runs
+  std::string url;              // for direct_url.json only when direct
+  Digest url_digest = {};       // of what `url` names, when that is an sdist the wheel was built from
+  std::string direct_url = {};  // direct_url.json as it shall stand; goes before `url`
+  bool local = false;           // of a directory or editable: belongs to this machine, never into an artifact
 };
 
 struct InstallPlan {
@@ -47,17 +50,28 @@ struct StorePaths {
 void apply_install(const InstallPlan& plan, const Path& env, const Interpreter& python, BlobStore& blobs,
                    const StorePaths& store, EventSink& events);
 
+struct FetchOptions {
+  bool offline = false;
+  Path base_dir;  // of relative paths in the lock; empty: the working directory
+};
 // Fetches the selected files into the blob store, in parallel, digests checked; sdists are built into wheels (PEP 517,
 // by the interpreter's own pip, which isolates builds; it is found in a venv where there is none) and replaced by them.
+// Repositories are checked out at the locked commit and built likewise, directories as they stand now; what was built
+// of the same commit, archive or contents before is used again without a look at the source.
 std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected, const Interpreter& python,
                                            Transport& transport, BlobStore& blobs, const Path& cache_dir,
-                                           ProcessRunner& runner, EventSink& events);
+                                           ProcessRunner& runner, EventSink& events, const FetchOptions& options = {});
 
 // METADATA of an sdist by building it (the wheel is kept for fetch_selected): for IndexOptions::build_metadata.
 std::function<std::string(const IndexFile& file, const Path& sdist)> sdist_metadata_builder(const Interpreter& python,
                                                                                             const Path& cache_dir,
                                                                                             ProcessRunner& runner,
                                                                                             EventSink& events);
+
+// The same of a source tree, for DirectOptions::build_metadata.
+std::function<std::string(const SourceTree& tree)> source_metadata_builder(const Interpreter& python,
+                                                                           const Path& cache_dir, ProcessRunner& runner,
+                                                                           EventSink& events, bool offline = false);
 
 // Environment variables with which a command runs inside the venv: PATH, VIRTUAL_ENV, no PYTHONHOME.
 std::map<std::string, std::string> environment_variables(const Path& env);

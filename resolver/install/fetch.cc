@@ -94,7 +94,7 @@ void take_in(const Selected& item, const Digest& digest, Transport& transport, B
 
 std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected, const Interpreter& python,
                                            Transport& transport, BlobStore& blobs, const Path& cache_dir,
-                                           ProcessRunner& runner, EventSink& events) {
+                                           ProcessRunner& runner, EventSink& events, const FetchOptions&) {
   std::vector<WheelToInstall> out(selected.size());
   for (size_t i = 0; i < selected.size(); ++i) {
     out[i] = {normalize_name(selected[i].name), selected[i].version, selected[i].file.name, digest_of(selected[i]), ""};
