@@ -64,6 +64,7 @@ IndexConfig parse_index(const Reader& parent, const std::string& name, const Val
     }
   }
   if (const Value* upstream = reader.optional("upstream")) index.upstream = parse_upstream(reader, *upstream);
+  if (const Value* frozen = reader.optional("frozen")) index.frozen = frozen->as_bool();
   reader.finish();
   return index;
 }
@@ -139,7 +140,7 @@ MirrorConfig parse_mirror_config(const Document& document) {
     if (!indexes->is_object()) throw reader.error_at(*indexes, "`indexes` must be a mapping of names to indexes");
     for (const auto& [name, value] : indexes->as_object()) config.indexes.push_back(parse_index(reader, name, value));
   }
-  if (config.indexes.empty()) config.indexes.push_back({.name = "pypi"});
+  if (config.indexes.empty()) config.indexes.push_back(IndexConfig{.name = "pypi"});
   if (auto limits = reader.object("limits")) parse_limits(config, *limits);
   reader.finish();
   return config;
@@ -148,7 +149,7 @@ MirrorConfig parse_mirror_config(const Document& document) {
 MirrorConfig default_mirror_config(const Path& storage) {
   MirrorConfig config;
   config.storage = storage;
-  config.indexes.push_back({.name = "pypi"});
+  config.indexes.push_back(IndexConfig{.name = "pypi"});
   return config;
 }
 

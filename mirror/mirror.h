@@ -17,6 +17,7 @@ struct IndexConfig {
   std::string name;              // "pypi"
   std::string upstream = "pip";  // "pip" or a simple root URL
   std::string mode = "pull-through";
+  bool frozen = false;  // upstream is never asked: what is not kept is not there
 };
 
 struct MirrorConfig {

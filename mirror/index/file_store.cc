@@ -12,6 +12,10 @@ Error gone(const std::string& name) {
                "ask for the project's page first; a file that upstream removed is not served either");
 }
 
+Error not_kept(const std::string& name) {
+  return Error(ErrorKind::not_found, "the index is frozen and does not keep this file", name);
+}
+
 // A server that answers every path with a page must not become somebody's metadata.
 bool is_metadata_of(const std::string& text, const std::string& name, const std::string& project) {
   try {
@@ -34,6 +38,7 @@ FileStore::Listed FileStore::find(const Digest& digest, const std::string& name)
 Digest FileStore::package(const Digest& digest, const std::string& name) {
   const Listed listed = find(digest, name);
   if (blobs_.has(digest)) return digest;
+  if (listed.index->frozen()) throw not_kept(name);
   const Gate::Pass pass(gate_);
   pull(listed, digest);
   return digest;
@@ -55,6 +60,8 @@ Digest FileStore::metadata(const Digest& digest, const std::string& name) {
   const std::string& wanted =
       listed.row.metadata_sha256.empty() ? listed.row.known_metadata_sha256 : listed.row.metadata_sha256;
   if (!wanted.empty() && blobs_.has(Digest::parse(wanted))) return Digest::parse(wanted);
+  const bool extractable = listed.row.metadata_sha256.empty() && resolver::parse_wheel_name(name) && blobs_.has(digest);
+  if (listed.index->frozen() && !extractable) throw not_kept(name);
   const Gate::Pass pass(gate_);
   return metadata_flights_.run(digest.hex() + "/" + name, [&] { return pull_metadata(digest, name); });
 }

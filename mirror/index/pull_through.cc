@@ -15,6 +15,7 @@ constexpr int64_t kRetryAfterMs = 30'000;
 PullThroughIndex::PullThroughIndex(const IndexConfig& config, std::unique_ptr<Upstream> upstream, PageStore& pages,
                                    Clock& clock, Metrics& metrics, Gate& gate)
     : name_(config.name),
+      frozen_(config.frozen),
       upstream_(std::move(upstream)),
       pages_(pages),
       clock_(clock),
@@ -24,7 +25,7 @@ PullThroughIndex::PullThroughIndex(const IndexConfig& config, std::unique_ptr<Up
 std::optional<KeptPage> PullThroughIndex::page(const std::string& project) {
   std::optional<ProjectRow> row = pages_.find(name_, project);
   bool stale = false;
-  if (!row || row->fresh_until_ms <= clock_.wall_ms()) {
+  if (!frozen_ && (!row || row->fresh_until_ms <= clock_.wall_ms())) {
     const Gate::Pass pass(gate_);
     stale = flights_.run(project, [&] { return refresh(project); });
     row = pages_.find(name_, project);

@@ -25,6 +25,8 @@ class PullThroughIndex {
                    Metrics& metrics, Gate& gate);
   const std::string& name() const { return name_; }
   Upstream& upstream() { return *upstream_; }
+  // Upstream must not be asked, for files neither.
+  bool frozen() const { return frozen_; }
   // `project` is normalised. nullopt: upstream has no such project. Throws Error network when there is no answer,
   // neither from upstream nor kept.
   std::optional<KeptPage> page(const std::string& project);
@@ -33,6 +35,7 @@ class PullThroughIndex {
   bool refresh(const std::string& project);
 
   std::string name_;
+  bool frozen_;
   std::unique_ptr<Upstream> upstream_;
   PageStore& pages_;
   Clock& clock_;

@@ -33,10 +33,12 @@ TEST(MirrorConfig, ReadsIndexesAddressAndLimits) {
       "storage: here\n"
       "listen: \"[::1]:8500\"\n"
       "indexes:\n"
-      "  pypi: {upstream: pip, mode: pull-through}\n"
+      "  pypi: {upstream: pip, mode: pull-through, frozen: true}\n"
       "  team: {upstream: \"https://index.example/simple\"}\n"
       "limits: {page: 2MiB, file: 1 GB}\n");
   ASSERT_EQ(config.indexes.size(), 2u);
+  EXPECT_TRUE(config.indexes[0].frozen);
+  EXPECT_FALSE(config.indexes[1].frozen);
   EXPECT_EQ(config.indexes[1].upstream, "https://index.example/simple/");
   EXPECT_EQ(config.address, "::1");
   EXPECT_EQ(config.port, 8500);

@@ -139,6 +139,30 @@ TEST_F(PullThrough, AnswersStaleWhenUpstreamIsDown) {
   EXPECT_EQ(mirror.page("demo").at("files").size(), 0u);
 }
 
+TEST_F(PullThrough, NeverAsksUpstreamWhenFrozen) {
+  const std::string other = "demo-2.0-py3-none-any.whl", other_sha256(64, 'b');
+  upstream.set_page("demo", json_page("demo", {json_file(kWheelName, sha256), json_file(other, other_sha256)}), kJson);
+  mirror.page("demo");
+  mirror.get(path);
+  mirror.config.indexes[0].frozen = true;
+  mirror.restart();
+  upstream.set_page("late", json_page("late", {}), kJson);
+  mirror.clock.advance_ms(86'400'000);
+  const HttpResponse page = mirror.get("/pypi/simple/demo/");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_EQ(page.headers.get("Cache-Control"), "max-age=600");
+  EXPECT_EQ(mirror.get(path).body, wheel);
+  EXPECT_EQ(mirror.get(path + ".metadata").body, metadata_text("demo", "1.0"));
+  EXPECT_EQ(mirror.get("/pypi/simple/late/").status, 404);
+  const std::string absent = "/packages/bb/" + other_sha256 + "/" + other;
+  EXPECT_EQ(mirror.get(absent).status, 404);
+  EXPECT_EQ(mirror.get(absent + ".metadata").status, 404);
+  EXPECT_EQ(upstream.pages, 1);
+  EXPECT_EQ(upstream.files, 1);
+  EXPECT_EQ(upstream.metadata, 0);
+  EXPECT_EQ(upstream.absent, 0);
+}
+
 TEST_F(PullThrough, RemembersThatAProjectIsAbsentForAMinute) {
   EXPECT_EQ(mirror.get("/pypi/simple/nothing/").status, 404);
   EXPECT_EQ(mirror.get("/pypi/simple/nothing/").status, 404);
