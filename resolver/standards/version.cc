@@ -225,4 +225,16 @@ size_t Version::hash() const {
   return out;
 }
 
+std::optional<Version> Version::from_small_key(uint64_t key) {
+  const small::Kind kind = small::kind(key);
+  if (kind < small::dev || kind > small::post) return std::nullopt;
+  if (kind == small::final && small::number(key) != 0) return std::nullopt;
+  for (size_t i = small::count(key); i < small::kSegments; ++i) {
+    if (small::segment(key, i) != 0) return std::nullopt;
+  }
+  Version out;
+  out.key_ = key;
+  return out;
+}
+
 }  // namespace dae::resolver

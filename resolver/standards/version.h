@@ -42,6 +42,11 @@ class Version {
   std::strong_ordering compare_public(const Version& other) const;  // local labels of both left aside
   size_t hash() const;                                              // equal versions hash alike
 
+  // The 64-bit form of common shapes, as caches store it: 0 when this version has none. A number that no version has
+  // is refused. Its layout (version_parts.h) is part of the format of those caches.
+  uint64_t small_key() const { return key_; }
+  static std::optional<Version> from_small_key(uint64_t key);
+
  private:
   struct Parts;
   struct View;
