@@ -20,7 +20,7 @@ builder::BuiltArtifact build_app(Context& context, const builder::AppFile& app) 
   std::vector<resolver::Selected> selected;
   std::set<std::string> seen;
   for (const resolver::Target& target : targets)
-    for (resolver::Selected& package : resolver::select(lock, target))
+    for (resolver::Selected& package : resolver::select(lock, target, {{}, {}, false}))
       if (seen.insert(package.file.sha256).second) selected.push_back(std::move(package));
 
   auto blobs = open_blob_store(blobs_dir());

@@ -2,6 +2,7 @@
 
 #include "base/blob_store.h"
 #include "base/error.h"
+#include "cli/pinning.h"
 
 namespace dae::cli {
 
@@ -10,25 +11,6 @@ Path lock_path(const builder::AppFile& app) {
 }
 Path environment_path(const builder::AppFile& app) {
   return app.dir / ".venv";
-}
-
-resolver::LockRequest lock_request(const builder::AppFile& app, const resolver::ProjectFile& project,
-                                   const resolver::Interpreter& python, const std::vector<std::string>& index_urls) {
-  resolver::LockRequest request;
-  request.requirements = project.requirements;
-  request.constraints = project.constraints;
-  request.requires_python = app.config.python.empty() ? project.requires_python : app.config.python;
-  for (const auto& [python_version, platform] : app.config.targets) {
-    resolver::Target target;
-    target.python_version = python_version;
-    target.python_full_version = python_version + ".0";
-    target.platform = platform;
-    resolver::validate_target(target);
-    request.targets.push_back(std::move(target));
-  }
-  if (request.targets.empty()) request.targets.push_back(python.target());
-  request.index_urls = index_urls;
-  return request;
 }
 
 WantedWheels wanted_from_lock(const std::vector<resolver::Selected>& selected) {
@@ -44,10 +26,11 @@ WantedWheels wanted_from_lock(const std::vector<resolver::Selected>& selected) {
 }
 
 EnvironmentChange sync_environment(Context& context, const builder::AppFile& app, const resolver::Lock& lock,
-                                   const resolver::Interpreter& python, Transport& transport) {
+                                   const resolver::Interpreter& python, Transport& transport,
+                                   const resolver::SelectOptions& which) {
   int64_t started_ms = context.clock.monotonic_ms();
   EnvironmentChange change;
-  std::vector<resolver::Selected> selected = resolver::select(lock, python.target());
+  std::vector<resolver::Selected> selected = resolver::select(lock, python.target(), which);
   change.packages = static_cast<int>(selected.size());
   WantedWheels wanted = wanted_from_lock(selected);
   Path env = environment_path(app);
@@ -86,10 +69,10 @@ resolver::Lock require_lock(const builder::AppFile& app, const resolver::Project
   Path path = lock_path(app);
   if (!exists(path)) throw Error(ErrorKind::usage, "there is no pylock.toml", app.dir.string(), "run `dae install`");
   resolver::Lock lock = resolver::read_lock(path);
-  resolver::LockRequest request = lock_request(app, project, python, {});
+  PinSubject subject = subject_of_app(app, project, python);
   if (!lock.input_digest.empty() && lock.targets.size() == 1 && app.config.targets.empty())
-    request.targets = lock.targets;  // locked on another machine: its target stands
-  if (!lock.input_digest.empty() && resolver::lock_input_digest(request) != lock.input_digest)
+    subject.targets = lock.targets;  // locked on another machine: its target stands
+  if (!lock.input_digest.empty() && resolver::lock_input_digest(lock_request(subject, nullptr)) != lock.input_digest)
     throw Error(ErrorKind::usage, "`pylock.toml` does not answer `" + project.path.filename().string() + "` any more",
                 path.string(), "run `dae install`");
   return lock;

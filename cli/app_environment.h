@@ -13,10 +13,6 @@ namespace dae::cli {
 Path lock_path(const builder::AppFile& app);
 Path environment_path(const builder::AppFile& app);  // <app>/.venv
 
-// What the lock must answer: direct requirements, python range, declared targets (default: this interpreter's).
-resolver::LockRequest lock_request(const builder::AppFile& app, const resolver::ProjectFile& project,
-                                   const resolver::Interpreter& python, const std::vector<std::string>& index_urls);
-
 // Wheels named by the lock need no network to be known; an sdist has to be built first.
 struct WantedWheels {
   std::vector<resolver::WheelToInstall> wheels;
@@ -32,7 +28,8 @@ struct EnvironmentChange {
 };
 // Makes .venv equal to the lock. Costs milliseconds when it is already.
 EnvironmentChange sync_environment(Context& context, const builder::AppFile& app, const resolver::Lock& lock,
-                                   const resolver::Interpreter& python, Transport& transport);
+                                   const resolver::Interpreter& python, Transport& transport,
+                                   const resolver::SelectOptions& which = {});
 
 // Throws a usage Error with "dae install" as its hint when .venv is not what the lock says.
 void require_environment(const builder::AppFile& app, const resolver::Interpreter& python);

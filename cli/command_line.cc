@@ -24,6 +24,13 @@ class AppCommandLine final : public CommandLine {
   void option(const std::string& names, int64_t& value, const std::string& help) override {
     app_.add_option(names, value, help)->type_name("N")->capture_default_str();
   }
+  void choice(const std::string& names, std::string& value, const std::vector<std::string>& words,
+              const std::string& help) override {
+    app_.add_option(names, value, help + ": " + join(words, ", "))
+        ->type_name(type_name(names))
+        ->check(CLI::IsMember(words).description(""));
+  }
+  void details(const std::string& text) override { app_.footer(text); }
   void list(const std::string& names, std::vector<std::string>& values, const std::string& help) override {
     app_.add_option(names, values, help)->type_name(type_name(names))->allow_extra_args(false);
   }

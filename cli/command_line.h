@@ -18,9 +18,14 @@ class CommandLine {
   virtual void flag(const std::string& names, bool& value, const std::string& help) = 0;
   virtual void option(const std::string& names, std::string& value, const std::string& help) = 0;
   virtual void option(const std::string& names, int64_t& value, const std::string& help) = 0;
+  // One of a few words.
+  virtual void choice(const std::string& names, std::string& value, const std::vector<std::string>& words,
+                      const std::string& help) = 0;
   virtual void list(const std::string& names, std::vector<std::string>& values, const std::string& help) = 0;
   virtual void positional(const std::string& name, std::string& value, const std::string& help, bool required) = 0;
   virtual void positionals(const std::string& name, std::vector<std::string>& values, const std::string& help) = 0;
+  // Below the options on the help page: what it does beyond its summary, and examples.
+  virtual void details(const std::string& text) = 0;
   // Everything after the options belongs to somebody else ("dae run CMD --its-option").
   virtual void rest(const std::string& name, std::vector<std::string>& values, const std::string& help) = 0;
 };

@@ -7,24 +7,24 @@
 #include "base/strings.h"
 #include "cli/app_environment.h"
 #include "cli/commands/commands.h"
+#include "cli/no_solution_view.h"
+#include "cli/pinning.h"
 
 namespace dae::cli {
 namespace {
 
 struct Options {
-  std::vector<std::string> names, upgrade_packages;
-  std::string python, index;
-  bool upgrade = false, locked = false, dry_run = false, no_sync = false;
+  PinOptions pin;
+  std::vector<std::string> names, extras, groups;
+  std::string group, optional;
+  bool dev = false, no_dev = false, dry_run = false, no_sync = false;
 };
 
-void print_no_solution(Context& context, const resolver::NoSolution& no, const resolver::Target& target) {
-  size_t width = 0;
-  std::vector<resolver::ConflictLine> lines = no.lines;
-  if (!lines.empty() && lines.front().origin == target.label()) lines.erase(lines.begin());  // said in the heading
-  for (const auto& line : lines) width = std::max(width, line.origin.size());
-  context.say("no solution for " + target.label());
-  for (const auto& line : lines) context.say(fmt::format("  {:<{}}   {}", line.origin, width, line.text));
-  context.say("nothing was changed");
+resolver::RequirementTable table_of(const Options& options) {
+  if (!options.optional.empty()) return {resolver::RequirementTable::Kind::extra, options.optional};
+  if (options.dev) return {resolver::RequirementTable::Kind::group, "dev"};
+  if (!options.group.empty()) return {resolver::RequirementTable::Kind::group, options.group};
+  return {};
 }
 
 // "flask 3.1.2   pyproject.toml" for the direct ones first, then who brought the rest.
@@ -68,115 +68,95 @@ Value to_json(const resolver::Lock& lock, const EnvironmentChange* change, bool 
   return out;
 }
 
+// The project as it will stand with the names of the command line added; not written yet.
+resolver::ProjectFile with_names(const Options& options, resolver::ProjectFile project, std::string& text) {
+  for (const std::string& name : options.names) resolver::Requirement::parse(name);
+  text = resolver::with_requirements(project, text, options.names, table_of(options));
+  project = resolver::parse_project(project.path, text);
+  // These lines are not in the file yet: messages name where the user wrote them.
+  for (const std::string& name : options.names)
+    for (auto& root : project.requirements)
+      if (root.requirement.key == resolver::Requirement::parse(name).key) root.origin = "command line";
+  return project;
+}
+
+int dry_run(const Options& options, Context& context, const builder::AppFile& app, const Pinned& pinned,
+            const resolver::ProjectFile& project, const resolver::Interpreter& python,
+            const resolver::SelectOptions& which) {
+  (void)options;
+  EnvironmentChange change;
+  change.plan = resolver::plan_install(
+      environment_path(app), python, wanted_from_lock(resolver::select(pinned.lock(), python.target(), which)).wheels);
+  print_added(context, change.plan, std::get<resolver::LockOutcome>(pinned.outcome).resolution, project, 100);
+  if (pinned.lock_changed) context.say("would write pylock.toml");
+  if (context.globals.json) context.print_json(to_json(pinned.lock(), &change, pinned.lock_changed));
+  context.say("nothing was changed (dry run)");
+  return 0;
+}
+
 int run(const Options& options, Context& context) {
   builder::AppFile app = builder::find_app_file(std::filesystem::current_path());
-  resolver::Interpreter python = interpreter_for(context, app, options.python);
+  resolver::Interpreter python = interpreter_for(context, app, options.pin.python);
   resolver::ProjectFile project = resolver::read_project(app.dir);
-
   std::string old_text = read_file(project.path), new_text = old_text;
-  if (!options.names.empty()) {
-    for (const std::string& name : options.names) resolver::Requirement::parse(name);
-    new_text = resolver::with_requirements(project, old_text, options.names);
-    project = resolver::parse_project(project.path, new_text);
-    // These lines are not in the file yet: messages name where the user wrote them.
-    for (const std::string& name : options.names)
-      for (auto& root : project.requirements)
-        if (root.requirement.key == resolver::Requirement::parse(name).key) root.origin = "command line";
-  }
+  if (!options.names.empty()) project = with_names(options, project, new_text);
 
-  std::optional<resolver::Lock> previous;
-  if (exists(lock_path(app))) previous = resolver::read_lock(lock_path(app));
-  resolver::LockRequest request = lock_request(app, project, python, {});
-  request.previous = previous;
-  request.upgrade = options.upgrade_packages;
-  if (options.upgrade) request.upgrade.push_back("*");
+  const PinSubject subject = subject_of_app(app, project, python);
+  const Pinned pinned = pin(context, subject, options.pin, &python);
+  if (const auto* no = pinned.no_solution())
+    return report_no_solution(context, *no, lock_request(subject, &options.pin));
+  if (!pinned.current) context.say(pinned.summary);
+  const resolver::SelectOptions which{options.extras, options.groups, !options.no_dev};
+  if (options.dry_run) return dry_run(options, context, app, pinned, project, python, which);
 
-  bool current = previous && request.upgrade.empty() && previous->input_digest == resolver::lock_input_digest(request);
-  resolver::LockOutcome outcome;
-  IndexChoice index;
-  if (current) {
-    outcome.lock = *previous;
-  } else {
-    if (options.locked)
-      throw Error(ErrorKind::failed, "`pylock.toml` would change and `--locked` forbids it", lock_path(app).string(),
-                  "run `dae install` and commit the result");
-    int64_t started_ms = context.clock.monotonic_ms();
-    index = choose_index(context, options.index);
-    for (const resolver::IndexSource& source : index.indexes) request.index_urls.push_back(source.url);
-    resolver::IndexOptions index_options;
-    index_options.indexes = index.indexes;
-    index_options.cache_dir = cache_dir() / "index";
-    index_options.offline = context.globals.offline;
-    index_options.build_tag = python.cache_tag;
-    index_options.build_metadata =
-        resolver::sdist_metadata_builder(python, cache_dir(), *context.runner, *context.events);
-    auto client =
-        resolver::make_index_client(context.transport_for_index(index.ca_file), index_options, *context.events);
-    auto result = resolver::make_lock(request, *client);
-    if (auto* no = std::get_if<resolver::NoSolution>(&result)) {
-      print_no_solution(context, *no, request.targets.front());
-      return exit_code(ErrorKind::no_solution);
-    }
-    outcome = std::move(std::get<resolver::LockOutcome>(result));
-    resolver::IndexStats stats = client->stats();
-    context.say(fmt::format("resolved {} packages for {}   {}  (index: {}, {} pages from cache, {} fetched)",
-                            outcome.lock.packages.size(), request.targets.front().label(),
-                            format_duration(context.clock.monotonic_ms() - started_ms), index.label,
-                            stats.pages_from_cache, stats.pages_fetched));
-  }
-
-  std::string rendered = current ? "" : resolver::render_lock(outcome.lock);
-  bool lock_changed = !current && (!previous || rendered != read_file(lock_path(app)));
-  if (options.dry_run) {
-    WantedWheels wanted = wanted_from_lock(resolver::select(outcome.lock, python.target()));
-    EnvironmentChange change;
-    change.plan = resolver::plan_install(environment_path(app), python, wanted.wheels);
-    print_added(context, change.plan, outcome.resolution, project, 100);
-    if (lock_changed) context.say("would write pylock.toml");
-    if (context.globals.json) context.print_json(to_json(outcome.lock, &change, lock_changed));
-    context.say("nothing was changed (dry run)");
-    return 0;
-  }
   if (new_text != old_text) write_file_atomic(project.path, new_text);
-  if (lock_changed) write_file_atomic(lock_path(app), rendered);
+  if (pinned.lock_changed) write_file_atomic(subject.lock, pinned.text);
   if (options.no_sync) {
-    if (context.globals.json) context.print_json(to_json(outcome.lock, nullptr, lock_changed));
-    if (lock_changed) context.say("wrote pylock.toml");
+    if (context.globals.json) context.print_json(to_json(pinned.lock(), nullptr, pinned.lock_changed));
+    if (pinned.lock_changed) context.say("wrote pylock.toml");
     return 0;
   }
-
   EnvironmentChange change =
-      sync_environment(context, app, outcome.lock, python, context.transport_for_index(index.ca_file));
-  if (change.plan.empty() && !lock_changed) {
+      sync_environment(context, app, pinned.lock(), python, context.transport_for_index(pinned.ca_file), which);
+  if (change.plan.empty() && !pinned.lock_changed) {
     context.say(
         fmt::format("nothing to do: {} packages installed   {}", change.packages, format_duration(change.duration_ms)));
   } else {
     if (!change.plan.empty())
       context.say(fmt::format("installed {} packages   {}  ({} from the store)", change.plan.add.size(),
                               format_duration(change.duration_ms), change.from_store));
-    print_added(context, change.plan, outcome.resolution, project, 12);
-    if (lock_changed) context.say("wrote pylock.toml");
+    print_added(context, change.plan, std::get<resolver::LockOutcome>(pinned.outcome).resolution, project, 12);
+    if (pinned.lock_changed) context.say("wrote pylock.toml");
   }
-  if (context.globals.json) context.print_json(to_json(outcome.lock, &change, lock_changed));
+  if (context.globals.json) context.print_json(to_json(pinned.lock(), &change, pinned.lock_changed));
   return 0;
 }
 
 }  // namespace
 
 Command install_command() {
-  return {"install", "pin dependencies, write pylock.toml, make .venv equal to it", "App",
-          [](CommandLine& line) -> Action {
-            auto options = std::make_shared<Options>();
-            line.positionals("NAME", options->names, "requirements to add, such as flask or \"werkzeug>=3\"");
-            line.flag("-U,--upgrade", options->upgrade, "forget the earlier pins");
-            line.list("--upgrade-package", options->upgrade_packages, "forget the pin of one package");
-            line.flag("--locked", options->locked, "fail when the lock would change");
-            line.flag("-n,--dry-run", options->dry_run, "say what would be done");
-            line.flag("--no-sync", options->no_sync, "write the lock only");
-            line.option("-p,--python", options->python, "interpreter: a path or a version such as 3.11");
-            line.option("--index", options->index, "simple index to use (a URL, or `pip`)");
-            return [options](Context& context) { return run(*options, context); };
-          }};
+  return {
+      "install", "pin dependencies, write pylock.toml, make .venv equal to it", "App", [](CommandLine& line) -> Action {
+        auto options = std::make_shared<Options>();
+        line.positionals("NAME", options->names, "requirements to add, such as flask or \"werkzeug>=3\"");
+        line.flag("--dev", options->dev, "add them to the dependency group `dev`");
+        line.option("--to-group", options->group, "add them to this dependency group");
+        line.option("--to-extra", options->optional, "add them to this optional dependency");
+        line.list("--extra", options->extras, "install this optional dependency too");
+        line.list("--group", options->groups, "install this dependency group too");
+        line.flag("--no-dev", options->no_dev, "leave the default dependency groups out");
+        declare_pin_options(line, options->pin);
+        line.flag("-n,--dry-run", options->dry_run, "say what would be done");
+        line.flag("--no-sync", options->no_sync, "write the lock only");
+        line.details(
+            "Without NAME it makes .venv equal to what pyproject.toml (or pip-req.txt) and pylock.toml say; earlier\n"
+            "pins stay unless --upgrade forgets them. Nothing is written before a solution is known.\n\n"
+            "  dae install flask                 add a requirement, pin it, install it\n"
+            "  dae install --dev pytest          the same for the group `dev`, which is not deployed\n"
+            "  dae install --locked              in CI: fail when the lock is not up to date\n"
+            "  dae install -P werkzeug           let one pin move, keep the others");
+        return [options](Context& context) { return run(*options, context); };
+      }};
 }
 
 }  // namespace dae::cli

@@ -47,11 +47,18 @@ ProjectFile read_project(const Path& app_dir);
 // The same from text that is not on disk yet; `path` decides the format and names the origins.
 ProjectFile parse_project(const Path& path, const std::string& text);
 
+// Where a requirement line stands: [project] dependencies, an optional dependency, or a dependency group.
+struct RequirementTable {
+  enum class Kind { project, extra, group };
+  Kind kind = Kind::project;
+  std::string name = {};
+};
+
 // New file text with these requirement lines added (or replaced, when the same package is there).
 // `text` is a requirement as it shall stand ("flask>=3.1").
 std::string with_requirements(const ProjectFile& project, const std::string& file_text,
-                              const std::vector<std::string>& requirements);
+                              const std::vector<std::string>& requirements, const RequirementTable& table = {});
 std::string without_requirements(const ProjectFile& project, const std::string& file_text,
-                                 const std::vector<std::string>& names);
+                                 const std::vector<std::string>& names, const RequirementTable& table = {});
 
 }  // namespace dae::resolver

@@ -167,7 +167,7 @@ bool is_toml(const ProjectFile& project) {
 }  // namespace
 
 std::string with_requirements(const ProjectFile& project, const std::string& file_text,
-                              const std::vector<std::string>& requirements) {
+                              const std::vector<std::string>& requirements, const RequirementTable&) {
   if (!is_toml(project)) return requirements_txt_with(file_text, requirements);
   parse_project(project.path, file_text);
   std::string text = file_text;
@@ -177,7 +177,7 @@ std::string with_requirements(const ProjectFile& project, const std::string& fil
 }
 
 std::string without_requirements(const ProjectFile& project, const std::string& file_text,
-                                 const std::vector<std::string>& names) {
+                                 const std::vector<std::string>& names, const RequirementTable&) {
   if (!is_toml(project)) return requirements_txt_without(file_text, names);
   parse_project(project.path, file_text);
   std::string text = file_text;

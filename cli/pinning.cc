@@ -1,0 +1,172 @@
+#include "cli/pinning.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "resolver/install/environment.h"
+
+namespace dae::cli {
+namespace {
+
+resolver::PrereleaseMode prerelease_mode(const std::string& text, resolver::PrereleaseMode otherwise) {
+  if (text == "allow") return resolver::PrereleaseMode::allow;
+  if (text == "disallow") return resolver::PrereleaseMode::disallow;
+  return text == "if-necessary" ? resolver::PrereleaseMode::if_necessary : otherwise;
+}
+
+resolver::Selection selection_mode(const std::string& text, resolver::Selection otherwise) {
+  if (text == "lowest") return resolver::Selection::lowest;
+  if (text == "lowest-direct") return resolver::Selection::lowest_direct;
+  return text == "highest" ? resolver::Selection::highest : otherwise;
+}
+
+std::map<std::string, std::string> versions_by_name(const resolver::Lock& lock) {
+  std::map<std::string, std::string> out;
+  for (const auto& package : lock.packages) {
+    std::string& versions = out[package.name];
+    if (!versions.empty()) versions += ", ";
+    versions += package.version;
+  }
+  return out;
+}
+
+}  // namespace
+
+void declare_pin_options(CommandLine& line, PinOptions& options) {
+  line.flag("-U,--upgrade", options.upgrade, "forget the earlier pins");
+  line.list("-P,--upgrade-package", options.upgrade_packages, "forget the pin of one package");
+  line.flag("--locked", options.locked, "fail when the lock would change");
+  line.option("-p,--python", options.python, "interpreter: a path or a version such as 3.11");
+  line.option("--index", options.index, "simple index to use (a URL, or `pip`)");
+  line.option("--exclude-newer", options.exclude_newer,
+              "ignore what was uploaded later: a date, RFC 3339, or relative as `7 days`");
+  line.choice("--prereleases", options.prereleases, {"if-necessary", "allow", "disallow"},
+              "when pre-releases are chosen");
+  line.choice("--selection", options.selection, {"highest", "lowest", "lowest-direct"}, "which versions are preferred");
+  line.list("--import", options.import_from,
+            "take pins over from a lock of another tool (poetry.lock, uv.lock, Pipfile.lock, requirements)");
+  line.flag("--refresh", options.refresh, "ask the index again about every page");
+}
+
+PinSubject subject_of_app(const builder::AppFile& app, resolver::ProjectFile project,
+                          const resolver::Interpreter& python) {
+  PinSubject subject;
+  subject.requires_python = app.config.python.empty() ? project.requires_python : app.config.python;
+  subject.project = std::move(project);
+  subject.lock = app.dir / "pylock.toml";
+  for (const auto& [python_version, platform] : app.config.targets) {
+    resolver::Target target;
+    target.python_version = python_version;
+    target.python_full_version = python_version + ".0";
+    target.platform = platform;
+    resolver::validate_target(target);
+    subject.targets.push_back(std::move(target));
+  }
+  if (subject.targets.empty()) subject.targets.push_back(python.target());
+  return subject;
+}
+
+resolver::LockRequest lock_request(const PinSubject& subject, const PinOptions* options) {
+  const resolver::ProjectFile& project = subject.project;
+  resolver::LockRequest request;
+  request.requirements = project.requirements;
+  for (const auto& [name, roots] : project.extras) {
+    request.extras.push_back(name);
+    request.requirements.insert(request.requirements.end(), roots.begin(), roots.end());
+  }
+  for (const auto& [name, roots] : project.groups) {
+    request.groups.push_back(name);
+    request.requirements.insert(request.requirements.end(), roots.begin(), roots.end());
+  }
+  for (const std::string& name : project.settings.default_groups)
+    if (project.groups.contains(name)) request.default_groups.push_back(name);
+  request.constraints = project.constraints;
+  request.overrides = project.overrides;
+  request.requires_python = subject.requires_python;
+  request.targets = subject.targets;
+  request.prereleases = project.settings.prereleases;
+  request.selection = project.settings.selection;
+  request.cutoff = project.settings.exclude_newer;
+  if (options != nullptr) {
+    request.prereleases = prerelease_mode(options->prereleases, request.prereleases);
+    request.selection = selection_mode(options->selection, request.selection);
+    if (!options->exclude_newer.empty()) request.cutoff = options->exclude_newer;
+    request.upgrade = options->upgrade_packages;
+    if (options->upgrade) request.upgrade.push_back("*");
+  }
+  return request;
+}
+
+IndexSession open_index(Context& context, const PinSubject& subject, const PinOptions& options,
+                        const resolver::Interpreter* python) {
+  IndexSession session;
+  session.choice = choose_index(context, options.index);
+  resolver::IndexOptions index;
+  index.indexes = session.choice.indexes;
+  index.index_of = subject.project.settings.index_of;
+  index.find_links = subject.project.settings.find_links;
+  index.refresh = options.refresh;
+  index.cache_dir = cache_dir() / "index";
+  index.offline = context.globals.offline;
+  if (python != nullptr) {
+    index.build_tag = python->cache_tag;
+    index.build_metadata = resolver::sdist_metadata_builder(*python, cache_dir(), *context.runner, *context.events);
+  }
+  session.client =
+      resolver::make_index_client(context.transport_for_index(session.choice.ca_file), index, *context.events);
+  return session;
+}
+
+Pinned pin(Context& context, const PinSubject& subject, const PinOptions& options,
+           const resolver::Interpreter* python) {
+  Pinned pinned;
+  if (exists(subject.lock)) pinned.previous = resolver::read_lock(subject.lock);
+  resolver::LockRequest request = lock_request(subject, &options);
+  request.previous = pinned.previous;
+  pinned.current = pinned.previous && request.upgrade.empty() && options.import_from.empty() && !options.refresh &&
+                   pinned.previous->input_digest == resolver::lock_input_digest(request);
+  if (pinned.current) {
+    resolver::LockOutcome outcome;
+    outcome.lock = *pinned.previous;
+    pinned.outcome = std::move(outcome);
+    return pinned;
+  }
+  if (options.locked)
+    throw Error(ErrorKind::failed, "`pylock.toml` would change and `--locked` forbids it", subject.lock.string(),
+                "run `dae lock` and commit the result");
+  const int64_t started_ms = context.clock.monotonic_ms();
+  IndexSession index = open_index(context, subject, options, python);
+  pinned.ca_file = index.choice.ca_file;
+  for (const resolver::IndexSource& source : index.choice.indexes) request.index_urls.push_back(source.url);
+  pinned.outcome = resolver::make_lock(request, *index.client);
+  if (pinned.no_solution() != nullptr) return pinned;
+  const resolver::IndexStats stats = index.client->stats();
+  pinned.summary = fmt::format("resolved {} packages for {}   {}  (index: {}, {} pages from cache, {} fetched)",
+                               pinned.lock().packages.size(), request.targets.front().label(),
+                               format_duration(context.clock.monotonic_ms() - started_ms), index.choice.label,
+                               stats.pages_from_cache, stats.pages_fetched);
+  pinned.text = resolver::render_lock(pinned.lock());
+  pinned.lock_changed = !pinned.previous || pinned.text != read_file(subject.lock);
+  return pinned;
+}
+
+std::vector<PinChange> pin_changes(const resolver::Lock* before, const resolver::Lock& after) {
+  const auto old_pins = before != nullptr ? versions_by_name(*before) : std::map<std::string, std::string>{};
+  const auto new_pins = versions_by_name(after);
+  std::map<std::string, PinChange> changes;
+  for (const auto& [name, versions] : old_pins) changes[name] = {name, versions, ""};
+  for (const auto& [name, versions] : new_pins) {
+    PinChange& change = changes[name];
+    change.name = name;
+    change.after = versions;
+  }
+  std::vector<PinChange> out;
+  for (auto& [name, change] : changes)
+    if (change.before != change.after) out.push_back(std::move(change));
+  return out;
+}
+
+}  // namespace dae::cli
