@@ -72,7 +72,7 @@ std::string requires_nothing_fits(const Universe& universe, const Fact& fact) {
   }
   const std::string newest = target.candidates.front().version.text();
   const std::string oldest = target.candidates.back().version.text();
-  return fmt::format("has no version that matches `{}`, only {}", fact.text,
+  return fmt::format("has no version that matches `{}`, only {}", universe.text(fact),
                      newest == oldest ? newest : oldest + " – " + newest);
 }
 
@@ -116,7 +116,7 @@ std::vector<Fact> grouped_dependencies(const Universe& universe, const std::vect
     const auto told = std::find_if(out.begin(), out.end(), same);
     if (count <= kMostRangesShown || told == out.end()) {
       out.push_back(*f);
-      if (count > kMostRangesShown) out.back().text += fmt::format(" and so on: {} different ranges", count);
+      if (count > kMostRangesShown) out.back().reason = fmt::format(" and so on: {} different ranges", count);
     } else {
       told->versions |= f->versions;
     }
@@ -196,14 +196,15 @@ NoSolution explain(const SolveRequest& request, const Universe& universe, const 
             if (std::find(out.involved_roots.begin(), out.involved_roots.end(), name) == out.involved_roots.end()) {
               out.involved_roots.push_back(name);
             }
-            say(universe.active_roots()[f.index]->origin, "needs " + f.text);
+            say(universe.active_roots()[f.index]->origin, "needs " + universe.text(f));
           });
   of_kind([](const Fact& f) { return f.kind == FactKind::constraint; },
-          [&](const Fact& f) { say(request.constraints[f.index].origin, "allows only " + f.text); });
-  for (const Fact& f : grouped_dependencies(universe, facts)) say(versions(f), "needs " + f.text);
+          [&](const Fact& f) { say(request.constraints[f.index].origin, "allows only " + universe.text(f)); });
+  for (const Fact& f : grouped_dependencies(universe, facts)) say(versions(f), "needs " + universe.text(f) + f.reason);
   of_kind([](const Fact& f) { return f.matches_none; },
           [&](const Fact& f) { say(universe.base_of(f.target).name, requires_nothing_fits(universe, f)); });
-  of_kind([](const Fact& f) { return f.kind >= FactKind::unusable; }, [&](const Fact& f) { say(versions(f), f.text); });
+  of_kind([](const Fact& f) { return f.kind >= FactKind::unusable; },
+          [&](const Fact& f) { say(versions(f), universe.text(f)); });
   return out;
 }
 

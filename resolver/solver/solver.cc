@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/strings.h"
 #include "resolver/solver/explain.h"
 #include "resolver/solver/search.h"
 
@@ -28,18 +29,20 @@ class Pinning {
   }
 
   std::vector<Pin> run() {
-    for (const RootRequirement* root : universe_.active_roots()) need(root->requirement, root->origin);
+    for (size_t i = 0; i < universe_.active_roots().size(); ++i) {
+      for (const Need& root : universe_.root_needs(i)) need(root, universe_.active_roots()[i]->origin);
+    }
     while (!todo_.empty()) {
       const PackageId p = todo_.back();
       todo_.pop_back();
       const std::string& name = universe_.info(p).name;
-      for (const Requirement& r : universe_.requirements(p, *engine_.decision(universe_.info(p).base))) {
-        if (r.key == name) {
-          need(r, "");
+      for (const Need& wanted : universe_.needs(p, *engine_.decision(universe_.info(p).base))) {
+        if (wanted.name == name) {
+          need(wanted, "");
           continue;
         }
-        insert_sorted(pins_.at(name).dependencies, r.key);
-        need(r, name);
+        insert_sorted(pins_.at(name).dependencies, universe_.info(wanted.target).name);
+        need(wanted, name);
       }
     }
     std::vector<Pin> out;
@@ -48,19 +51,21 @@ class Pinning {
   }
 
  private:
-  void need(const Requirement& requirement, const std::string& by) {
-    const PackageId base = *universe_.find(requirement.key);
+  void need(const Need& wanted, const std::string& by) {
+    const PackageId base = wanted.target;
     const uint32_t ordinal = *engine_.decision(base);
-    Pin& pin = pins_[requirement.key];
-    pin.name = requirement.key;
-    pin.version = universe_.info(base).candidates[ordinal].version;
-    pin.url = universe_.info(base).urls[ordinal];
-    if (!requirement.url.empty()) asked_.insert(requirement.url);
+    const PackageInfo& info = universe_.info(base);
+    Pin& pin = pins_[info.name];
+    pin.name = info.name;
+    pin.version = info.candidates[ordinal].version;
+    pin.url = info.urls[ordinal];
+    if (!wanted.url.empty()) asked_.emplace(wanted.url);
     if (!by.empty()) insert_sorted(pin.required_by, by);
     visit(base);
-    for (const std::string& extra : requirement.extras) {
+    for (const std::string& extra : split(wanted.extras, ',')) {
+      if (extra.empty()) continue;
       insert_sorted(pin.extras, extra);
-      visit(*universe_.find(requirement.key, extra));
+      visit(*universe_.find(info.name, extra));
     }
   }
 
@@ -80,10 +85,11 @@ class Pinning {
 
 std::variant<Resolution, NoSolution> solve(const SolveRequest& request, Provider& provider) {
   DirectReferences references;
+  RequirementTexts texts(request.target.markers());
   int64_t steps = 0;
   while (true) {
     Engine engine;
-    Universe universe(request, provider, engine, references);
+    Universe universe(request, provider, texts, engine, references);
     Search search(request, provider, engine, universe);
     const SearchEnd end = search.run();
     steps += search.steps();

@@ -18,7 +18,8 @@ namespace dae::resolver {
 // A version of a package that has at least one usable file for the target (or a direct reference).
 struct Candidate {
   Version version;
-  bool yanked = false;  // all its usable files are yanked: only an exact == may choose it (PEP 592)
+  bool yanked = false;      // all its usable files are yanked: only an exact == may choose it (PEP 592)
+  bool sdist_only = false;  // its metadata may cost a build
 };
 
 // One dependency of a version, cut into its parts but not parsed: the versions of a package repeat them, so the solver
@@ -36,10 +37,10 @@ struct Dependencies {
   std::vector<std::string> provides_extra;  // normalised
   // Set when the version cannot be used at all ("requires python >=3.13", "metadata is broken: …").
   std::string unusable;
-  std::shared_ptr<const void> storage;    // keeps the bytes alive that the views point to
-  std::vector<Requirement> requirements;  // going away: `list` replaces it
+  std::shared_ptr<const void> storage;  // keeps the bytes alive that the views point to
 };
 
+// What is returned by reference stays as it is until the provider is gone.
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -94,7 +95,8 @@ struct Pin {
 };
 
 struct Resolution {
-  std::vector<Pin> pins;  // sorted by name
+  std::vector<Pin> pins;              // sorted by name
+  std::vector<std::string> warnings;  // "`flask 3.1` has no extra `asink`", sorted
   int64_t steps = 0;
 };
 

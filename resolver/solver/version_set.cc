@@ -39,6 +39,17 @@ void VersionSet::assign(const VersionSet& other) {
   std::copy_n(other.large_.get(), words(), large_.get());
 }
 
+void VersionSet::insert_run(uint32_t begin, uint32_t end) {
+  uint64_t* a = data();
+  while (begin < end) {
+    const uint32_t stop = std::min(end, (begin / 64 + 1) * 64);
+    const uint32_t width = stop - begin;
+    const uint64_t ones = width == 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1;
+    a[begin / 64] |= ones << (begin % 64);
+    begin = stop;
+  }
+}
+
 bool VersionSet::empty() const {
   const uint64_t* a = data();
   for (uint32_t i = 0; i < words(); ++i) {
@@ -98,6 +109,17 @@ bool VersionSet::subset_of(const VersionSet& other) const {
     if ((a[i] & ~b[i]) != 0) return false;
   }
   return true;
+}
+
+bool VersionSet::operator==(const VersionSet& other) const {
+  return bits_ == other.bits_ && std::equal(data(), data() + words(), other.data());
+}
+
+size_t VersionSet::hash() const {
+  uint64_t sum = 0;
+  const uint64_t* a = data();
+  for (uint32_t i = 0; i < words(); ++i) sum = (sum ^ a[i]) * 0x9e3779b97f4a7c15U ^ (sum >> 29);
+  return static_cast<size_t>(sum);
 }
 
 bool VersionSet::disjoint(const VersionSet& other) const {

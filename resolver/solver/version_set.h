@@ -23,6 +23,7 @@ class VersionSet {
   uint32_t bits() const { return bits_; }
   bool test(uint32_t i) const { return (data()[i / 64] >> (i % 64) & 1) != 0; }
   void insert(uint32_t i) { data()[i / 64] |= uint64_t{1} << (i % 64); }
+  void insert_run(uint32_t begin, uint32_t end);
   void erase(uint32_t i) { data()[i / 64] &= ~(uint64_t{1} << (i % 64)); }
 
   bool empty() const;
@@ -38,7 +39,8 @@ class VersionSet {
 
   bool subset_of(const VersionSet& other) const;
   bool disjoint(const VersionSet& other) const;
-  bool operator==(const VersionSet& other) const { return subset_of(other) && other.subset_of(*this); }
+  bool operator==(const VersionSet& other) const;
+  size_t hash() const;
 
  private:
   static constexpr uint32_t kInlineWords = 2;  // most packages have fewer than 127 versions

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/http.h"
 #include "base/strings.h"
+#include "resolver/solver/dependency_list.h"
 #include "resolver/source/index.h"
 #include "resolver/standards/metadata.h"
 #include "resolver/standards/names.h"
@@ -172,7 +173,7 @@ void IndexProviderImpl::group(const ProjectPage& page, const std::string& packag
   }
   entry.releases = std::move(good);
   for (auto it = entry.releases.rbegin(); it != entry.releases.rend(); ++it) {
-    entry.versions.candidates.push_back({it->first, it->second.yanked});
+    entry.versions.candidates.push_back({it->first, it->second.yanked, it->second.wheels.empty()});
   }
   if (entry.releases.empty()) entry.versions.note = page.files.empty() ? "no files in the index" : why_none(rejected);
 }
@@ -212,15 +213,13 @@ Dependencies IndexProviderImpl::read_dependencies(const std::string& package, co
 
 Dependencies IndexProviderImpl::parse_dependencies(const std::string& text, const IndexFile& file) {
   const CoreMetadata metadata = parse_core_metadata(text, file.name);
-  Dependencies out;
   // Indexes may leave the field out of their pages; the metadata has the last word.
   if (!python_fits(metadata.requires_python)) {
+    Dependencies out;
     out.unusable = "requires python " + metadata.requires_python;
     return out;
   }
-  for (const std::string& line : metadata.requires_dist) out.requirements.push_back(Requirement::parse(line));
-  out.provides_extra = metadata.provides_extra;
-  return out;
+  return make_dependencies(metadata.requires_dist, metadata.provides_extra);
 }
 
 Candidate IndexProviderImpl::direct(const std::string& package, const std::string& url) {
@@ -257,10 +256,10 @@ Candidate IndexProviderImpl::direct(const std::string& package, const std::strin
   // The reference replaces whatever an index has under that name.
   Package entry;
   entry.page = std::move(page);
-  entry.versions.candidates.push_back({*version, false});
+  entry.versions.candidates.push_back({*version});
   entry.releases.emplace(*version, std::move(release));
   packages_.insert_or_assign(package, std::move(entry));
-  return {*version, false};
+  return {*version};
 }
 
 }  // namespace

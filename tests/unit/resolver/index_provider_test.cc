@@ -125,8 +125,8 @@ TEST_F(IndexProviderTest, ReadsDependenciesOfTheBestWheel) {
       "Requires-Dist: b>=2\nRequires-Dist: c; extra == 'fast-mode'\n\n";
   const Dependencies& found = provider_->dependencies("a", Version::parse("1.0"));
   EXPECT_EQ(found.unusable, "");
-  ASSERT_EQ(found.requirements.size(), 2u);
-  EXPECT_EQ(found.requirements[0].key, "b");
+  ASSERT_EQ(found.list.size(), 2u);
+  EXPECT_EQ(found.list[0].name, "b");
   EXPECT_EQ(found.provides_extra, (Names{"fast-mode"}));
 }
 

@@ -5,16 +5,17 @@
 #include <string>
 #include <vector>
 
-#include "resolver/solver/solver.h"
+#include "resolver/solver/dependency_list.h"
+#include "resolver/standards/names.h"
 
 namespace dae::resolver {
 
 class MemoryProvider : public Provider {
  public:
   // Requirements of extras are written as their metadata has them: "b>=1; extra == 'tls'".
-  MemoryProvider& add(const std::string& name, const std::string& version, const std::vector<std::string>& needs = {}) {
-    Entry& entry = insert(name, version);
-    for (const std::string& need : needs) entry.dependencies.requirements.push_back(Requirement::parse(need));
+  MemoryProvider& add(const std::string& name, const std::string& version, const std::vector<std::string>& needs = {},
+                      const std::vector<std::string>& extras = {}) {
+    insert(name, version).dependencies = make_dependencies(needs, extras);
     return *this;
   }
   MemoryProvider& add_yanked(const std::string& name, const std::string& version) {
@@ -28,8 +29,7 @@ class MemoryProvider : public Provider {
   MemoryProvider& add_url(const std::string& url, const std::string& version,
                           const std::vector<std::string>& needs = {}) {
     urls_[url] = version;
-    Entry& entry = direct_[url];
-    for (const std::string& need : needs) entry.dependencies.requirements.push_back(Requirement::parse(need));
+    direct_[url].dependencies = make_dependencies(needs);
     return *this;
   }
   MemoryProvider& note(const std::string& name, const std::string& text) {
@@ -41,7 +41,8 @@ class MemoryProvider : public Provider {
     asked_versions.push_back(package);
     Versions& out = answers_[package];
     out.candidates.clear();
-    for (const auto& [version, entry] : packages_[package]) out.candidates.push_back({version, entry.yanked});
+    for (const auto& [version, entry] : packages_[package])
+      out.candidates.push_back({version, entry.yanked, entry.sdist_only});
     std::reverse(out.candidates.begin(), out.candidates.end());
     out.note = notes_.count(package) != 0 ? notes_[package] : out.candidates.empty() ? "not in the index" : "";
     return out;
@@ -55,7 +56,7 @@ class MemoryProvider : public Provider {
   Candidate direct(const std::string& package, const std::string& url) override {
     const Version version = Version::parse(urls_.at(url));
     chosen_url_[{package, version.text()}] = url;
-    return {version, false};
+    return {version};
   }
   void prefetch(const std::vector<std::string>& packages) override {
     prefetched.insert(prefetched.end(), packages.begin(), packages.end());
@@ -68,7 +69,7 @@ class MemoryProvider : public Provider {
 
  private:
   struct Entry {
-    bool yanked = false;
+    bool yanked = false, sdist_only = false;
     Dependencies dependencies;
   };
   Entry& insert(const std::string& name, const std::string& version) {

@@ -95,7 +95,7 @@ TEST(SolverExplanation, TellsPackagesInLockstepInOneLine) {
 
 TEST(SolverExplanation, BridgesPrereleasesInARunOfVersions) {
   std::vector<Candidate> candidates;
-  for (const char* v : {"3.0", "2.0", "1.2", "1.1rc1", "1.1", "1.0"}) candidates.push_back({Version::parse(v), false});
+  for (const char* v : {"3.0", "2.0", "1.2", "1.1rc1", "1.1", "1.0"}) candidates.push_back({Version::parse(v)});
   VersionSet set(7);
   for (const uint32_t v : {0u, 2u, 4u, 5u}) set.insert(v);
   EXPECT_EQ(version_runs(candidates, set), "1.0 – 1.2, 3.0");
