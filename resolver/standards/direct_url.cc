@@ -34,8 +34,14 @@ bool may_stay(std::string_view user_info, std::string_view vcs) {
   throw Error(ErrorKind::bad_input, "this is no direct_url.json", std::string(source)).because(std::move(cause));
 }
 
-std::string text_member(const Value& object, std::string_view key, std::string_view source, bool required = false) {
+// null counts as absent.
+const Value* member(const Value& object, std::string_view key) {
   const Value* value = object.find(key);
+  return value && !value->is_null() ? value : nullptr;
+}
+
+std::string text_member(const Value& object, std::string_view key, std::string_view source, bool required = false) {
+  const Value* value = member(object, key);
   if (!value && required) refuse(source, "`" + std::string(key) + "` is missing");
   if (!value) return "";
   if (!value->is_string()) refuse(source, "`" + std::string(key) + "` must be a string");
@@ -50,7 +56,7 @@ DirectUrl::Vcs read_vcs(const Value& info, std::string_view source) {
 
 DirectUrl::Archive read_archive(const Value& info, std::string_view source) {
   DirectUrl::Archive out;
-  const Value* hashes = info.find("hashes");
+  const Value* hashes = member(info, "hashes");
   if (hashes && !hashes->is_object()) refuse(source, "`hashes` must be a mapping");
   if (hashes) {
     for (const auto& [algorithm, hex] : hashes->as_object()) {
@@ -58,17 +64,22 @@ DirectUrl::Archive read_archive(const Value& info, std::string_view source) {
       out.hashes.emplace(algorithm, hex.as_string());
     }
   }
-  // The older field counts only where the newer one is absent.
+  // The older field: on its own, or one of the newer ones once more.
   const std::string hash = text_member(info, "hash", source);
+  if (hash.empty()) return out;
   const size_t equals = hash.find('=');
-  if (!hash.empty() && equals == std::string::npos) refuse(source, "`hash` must be `algorithm=value`");
-  if (!hash.empty() && out.hashes.empty()) out.hashes.emplace(hash.substr(0, equals), hash.substr(equals + 1));
+  if (equals == std::string::npos) refuse(source, "`hash` must be `algorithm=value`");
+  const std::pair<const std::string, std::string> older(hash.substr(0, equals), hash.substr(equals + 1));
+  if (!hashes) out.hashes.insert(older);
+  const auto same = out.hashes.find(older.first);
+  if (same == out.hashes.end() || same->second != older.second) refuse(source, "`hash` and `hashes` disagree");
   return out;
 }
 
 DirectUrl::Directory read_directory(const Value& info, const std::string& url, std::string_view source) {
-  if (!url.starts_with("file:")) refuse(source, "the URL of a directory must be a `file:` URL");
-  const Value* editable = info.find("editable");
+  const bool absolute = url.starts_with("file://") ? url.find('/', 7) != std::string::npos : url.starts_with("file:/");
+  if (!absolute) refuse(source, "the URL of a directory must be a `file:` URL with an absolute path");
+  const Value* editable = member(info, "editable");
   if (editable && !editable->is_bool()) refuse(source, "`editable` must be true or false");
   return {editable != nullptr && editable->as_bool()};
 }
@@ -76,7 +87,7 @@ DirectUrl::Directory read_directory(const Value& info, const std::string& url, s
 std::optional<DirectUrl> read_info(const Value& root, DirectUrl out, std::string_view source) {
   int kinds = 0;
   for (const char* key : {"vcs_info", "archive_info", "dir_info"}) {
-    const Value* info = root.find(key);
+    const Value* info = member(root, key);
     if (!info) continue;
     if (!info->is_object()) refuse(source, "`" + std::string(key) + "` must be a mapping");
     ++kinds;

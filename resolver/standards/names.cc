@@ -1,6 +1,7 @@
 #include "resolver/standards/names.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/strings.h"
 
@@ -52,6 +53,35 @@ bool is_wheel_distribution(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return is_alnum(c) || c == '_' || c == '.'; });
 }
 
+constexpr std::array<std::string_view, 2> kSdistEndings = {".tar.gz", ".zip"};
+// What pip unpacks besides.
+constexpr std::array<std::string_view, 10> kOldSdistEndings = {".tgz",      ".tar.bz2", ".tbz",    ".tar.xz",  ".txz",
+                                                               ".tar.lzma", ".tlz",     ".tar.lz", ".tar.zst", ".tar"};
+
+template <typename Endings>
+std::string_view ending_among(std::string_view file_name, const Endings& endings) {
+  const auto found =
+      std::find_if(endings.begin(), endings.end(), [&](std::string_view end) { return file_name.ends_with(end); });
+  return found == endings.end() ? std::string_view() : *found;
+}
+
+// Where `project` ends in "Foo_Bar-1.0": at the dash. Compares as normalize_name() would, without making a copy.
+size_t end_of_project(std::string_view file_name, std::string_view project) {
+  size_t at = 0;
+  for (const char wanted : project) {
+    if (at >= file_name.size()) return std::string_view::npos;
+    if (wanted == '-') {
+      if (!is_separator(file_name[at])) return std::string_view::npos;
+      while (at < file_name.size() && is_separator(file_name[at])) ++at;
+      continue;
+    }
+    const char c = file_name[at];
+    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c) != wanted) return std::string_view::npos;
+    ++at;
+  }
+  return at < file_name.size() && file_name[at] == '-' ? at : std::string_view::npos;
+}
+
 }  // namespace
 
 std::pair<int64_t, std::string> WheelName::build_order() const {
@@ -100,14 +130,11 @@ std::optional<WheelName> parse_wheel_name(std::string_view file_name) {
 }
 
 std::optional<SdistName> parse_sdist_name(std::string_view file_name, std::string_view project) {
-  std::string_view stem = file_name;
-  if (stem.ends_with(".tar.gz")) {
-    stem.remove_suffix(7);
-  } else if (stem.ends_with(".zip")) {
-    stem.remove_suffix(4);
-  } else {
-    return std::nullopt;
-  }
+  if (file_name.size() > 512) return std::nullopt;
+  std::string_view ending = ending_among(file_name, kSdistEndings);
+  if (ending.empty() && !project.empty()) ending = ending_among(file_name, kOldSdistEndings);
+  if (ending.empty()) return std::nullopt;
+  const std::string_view stem = file_name.substr(0, file_name.size() - ending.size());
   const auto answer = [](std::string_view name, std::string_view version) -> std::optional<SdistName> {
     auto parsed = Version::try_parse(version);
     if (name.empty() || !parsed) return std::nullopt;
@@ -116,15 +143,22 @@ std::optional<SdistName> parse_sdist_name(std::string_view file_name, std::strin
   // Before PEP 625 both the name and the version could hold dashes ("foo-bar-1.0-1.tar.gz"): the known name says where
   // one ends and the other begins.
   if (!project.empty()) {
-    for (size_t dash = stem.find('-'); dash != std::string_view::npos; dash = stem.find('-', dash + 1)) {
-      if (normalize_name(stem.substr(0, dash)) != project) continue;
-      if (auto found = answer(stem.substr(0, dash), stem.substr(dash + 1))) return found;
-    }
-    return std::nullopt;
+    const size_t dash = end_of_project(stem, project);
+    if (dash == std::string_view::npos) return std::nullopt;
+    return answer(project, stem.substr(dash + 1));
   }
   const size_t dash = stem.rfind('-');
   if (dash == std::string_view::npos) return std::nullopt;
   return answer(stem.substr(0, dash), stem.substr(dash + 1));
+}
+
+bool has_distribution_ending(std::string_view file_name) {
+  return file_name.ends_with(".whl") || !ending_among(file_name, kSdistEndings).empty() ||
+         !ending_among(file_name, kOldSdistEndings).empty();
+}
+
+bool is_file_of_project(std::string_view file_name, std::string_view project) {
+  return end_of_project(file_name, project) != std::string_view::npos;
 }
 
 bool is_safe_file_name(std::string_view name) {

@@ -28,8 +28,15 @@ struct SdistName {
   std::string distribution;  // normalised
   Version version;
 };
-// `project` (normalised) settles names with dashes, as pip does. .tar.gz and .zip (others are ignored as pip does).
+// Without a `project` as the specification says: .tar.gz and .zip, the version behind the last dash. With one
+// (normalised) as pip reads the pages of an index: it settles names with dashes, and the archives from before PEP 527
+// count too (.tar.bz2, .tgz, .tar.xz, …). Eggs and installers (.egg, .exe, .msi, .rpm) are nothing to us.
 std::optional<SdistName> parse_sdist_name(std::string_view file_name, std::string_view project = "");
+
+// True for the endings that wheels and sdists have, those from before PEP 527 included.
+bool has_distribution_ending(std::string_view file_name);
+// True when the name could be that of a file of `project` (normalised): "Foo_Bar-1.0…" of "foo-bar".
+bool is_file_of_project(std::string_view file_name, std::string_view project);
 
 // A base name that is safe to create: no '/', '\', NUL, control characters, "..", leading dot; at most 255 bytes.
 bool is_safe_file_name(std::string_view name);

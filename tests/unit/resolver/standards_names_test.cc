@@ -55,6 +55,29 @@ TEST(SdistName, IsSettledByTheProject) {
   }
 }
 
+TEST(SdistName, OfOldArchivesCountsWhereTheProjectIsKnown) {
+  for (const char* ending : {".tar.bz2", ".tgz", ".tar.xz", ".tar", ".tbz"}) {
+    const auto name = parse_sdist_name("Zope.Foo_Bar-1.0" + std::string(ending), "zope-foo-bar");
+    ASSERT_TRUE(name) << ending;
+    EXPECT_EQ(name->distribution, "zope-foo-bar");
+    EXPECT_EQ(name->version.text(), "1.0");
+  }
+  for (const char* name : {"foo-1.0-py2.7.egg", "foo-1.0.win32-py2.7.exe", "foo-1.0.rpm", "foo-1.0.linux-x86_64.tar.gz",
+                           "foo-1.0-py2.7.tar.gz", "foo-1.0.tar.gz.asc"}) {
+    EXPECT_FALSE(parse_sdist_name(name, "foo")) << name;
+  }
+}
+
+TEST(FileName, TellsItsProject) {
+  for (const char* name : {"foo-bar-1.0.tar.gz", "Foo_Bar-1.0-py3-none-any.whl", "foo.-bar-1.zip", "FOO--BAR-x.egg"}) {
+    EXPECT_TRUE(is_file_of_project(name, "foo-bar")) << name;
+  }
+  for (const char* name :
+       {"foobar-1.0.tar.gz", "foo-1.0.tar.gz", "foo_bar.tar.gz", "foo_bars-1.zip", "foo-bar", "", "-foo-bar-1.zip"}) {
+    EXPECT_FALSE(is_file_of_project(name, "foo-bar")) << name;
+  }
+}
+
 TEST(FileName, MustBeSafeToCreate) {
   EXPECT_TRUE(is_safe_file_name("flask-3.1.2-py3-none-any.whl"));
   for (const std::string name : {"", ".", "..", "a/b", "a\\b", ".hidden", "a..b", "a\nb", "a\x7f"}) {
