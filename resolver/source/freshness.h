@@ -11,7 +11,8 @@ inline constexpr int64_t kHeuristicFreshMs = 10 * 60 * 1000;
 
 struct Freshness {
   bool may_store = true;
-  int64_t fresh_until_ms = 0;  // wall time; in the past: ask again, with validators where there are any
+  int64_t fresh_until_ms = 0;    // wall time; in the past: ask again, with validators where there are any
+  bool must_revalidate = false;  // stale, it is of no use even when the index cannot be reached
 };
 // `now_ms`: when the answer came. `heuristic_ms` counts only where the answer has neither a lifetime nor a validator.
 Freshness freshness_of(const Headers& headers, int64_t now_ms, int64_t heuristic_ms);

@@ -46,6 +46,21 @@ void IndexTraits::set(const std::string& origin, Trait trait, bool able) {
   save();
 }
 
+IndexTraits::Trial::Trial(IndexTraits& traits, const std::string& origin, Trait trait)
+    : traits_(traits), key_(origin, trait) {
+  const Answer answer = traits_.get(origin, trait);
+  allowed_ = answer == Answer::yes;
+  if (answer != Answer::unknown) return;
+  const std::scoped_lock lock(traits_.mutex_);
+  allowed_ = first_ = traits_.tried_.insert(key_).second;
+}
+
+IndexTraits::Trial::~Trial() {
+  if (!first_) return;
+  const std::scoped_lock lock(traits_.mutex_);
+  traits_.tried_.erase(key_);
+}
+
 void IndexTraits::save() const {
   if (file_.empty()) return;
   Value origins = Value::object();

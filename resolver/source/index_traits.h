@@ -3,7 +3,9 @@
 // a question which was answered "no" is not asked for every file again. Thread-safe.
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -20,6 +22,21 @@ class IndexTraits {
   // Keeps nothing new when the answer is known already. A remembered "no" lapses after a week.
   void set(const std::string& origin, Trait trait, bool able);
 
+  // Leave to use what a host may not be able to do: given to all once it is known to be, to one at a time until then.
+  class Trial {
+   public:
+    Trial(IndexTraits& traits, const std::string& origin, Trait trait);
+    ~Trial();
+    Trial(const Trial&) = delete;
+    Trial& operator=(const Trial&) = delete;
+    bool allowed() const { return allowed_; }
+
+   private:
+    IndexTraits& traits_;
+    const std::pair<std::string, Trait> key_;
+    bool allowed_ = false, first_ = false;
+  };
+
  private:
   struct Known {
     bool able = false;
@@ -30,6 +47,7 @@ class IndexTraits {
   const Clock& clock_;
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, Trait>, Known> known_;
+  std::set<std::pair<std::string, Trait>> tried_;  // at this moment
 };
 
 }  // namespace dae::resolver

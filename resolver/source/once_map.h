@@ -37,6 +37,13 @@ class OnceMap {
     return true;
   }
 
+  // What is there already; null when it is not, or not yet.
+  std::shared_ptr<const T> peek(const std::string& key) {
+    std::scoped_lock lock(mutex_);
+    const auto found = entries_.find(key);
+    return found == entries_.end() || found->second->state != State::done ? nullptr : found->second->value;
+  }
+
   void run_reserved(const std::string& key, const Make& make) {
     std::unique_lock lock(mutex_);
     const auto found = entries_.find(key);

@@ -60,6 +60,7 @@ class Scanner {
   bool failed_ = false;
 };
 
+constexpr uint8_t kFound = 1, kMustRevalidate = 2;
 constexpr uint8_t kYanked = 1, kHasMetadata = 2, kHasSize = 4;
 
 void write_entry(Writer& out, const IndexFile& file) {
@@ -112,7 +113,7 @@ IndexFile read_entry(Scanner& in) {
 std::string encode_page(const CachedPage& page) {
   Writer out;
   out.bytes = kMagic;
-  out.number(static_cast<uint8_t>(page.found));
+  out.number(static_cast<uint8_t>((page.found ? kFound : 0) | (page.must_revalidate ? kMustRevalidate : 0)));
   out.number(page.fetched_ms);
   out.number(page.fresh_until_ms);
   out.text(page.etag);
@@ -131,7 +132,9 @@ std::optional<CachedPage> decode_page(std::string_view bytes) {
   if (!bytes.starts_with(kMagic)) return std::nullopt;
   Scanner in(bytes.substr(kMagic.size()));
   CachedPage out;
-  out.found = in.number<uint8_t>() != 0;
+  const uint8_t state = in.number<uint8_t>();
+  out.found = (state & kFound) != 0;
+  out.must_revalidate = (state & kMustRevalidate) != 0;
   out.fetched_ms = in.number<int64_t>();
   out.fresh_until_ms = in.number<int64_t>();
   out.etag = in.text();

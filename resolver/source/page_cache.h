@@ -12,7 +12,8 @@
 namespace dae::resolver {
 
 struct CachedPage {
-  bool found = true;  // false: the index answered that it has no such project
+  bool found = true;             // false: the index answered that it has no such project
+  bool must_revalidate = false;  // see Freshness
   std::string etag, last_modified;
   int64_t fetched_ms = 0, fresh_until_ms = 0;
   ProjectPage page;
