@@ -121,19 +121,24 @@ std::string operand_text(const MarkerOperand& operand) {
   return quote + operand.text + quote;
 }
 
-std::string node_text(const Marker::Node& node) {
+}  // namespace
+
+std::string marker_node_text(const Marker::Node& node) {
   if (node.kind == Marker::Node::Kind::compare) {
     return operand_text(node.left) + " " + std::string(marker_sign(node.op)) + " " + operand_text(node.right);
   }
   std::vector<std::string> parts;
   for (const auto& child : node.children) {
     const bool parenthesis = node.kind == Marker::Node::Kind::all && child->kind == Marker::Node::Kind::any;
-    parts.push_back(parenthesis ? "(" + node_text(*child) + ")" : node_text(*child));
+    parts.push_back(parenthesis ? "(" + marker_node_text(*child) + ")" : marker_node_text(*child));
   }
   return join(parts, node.kind == Marker::Node::Kind::all ? " and " : " or ");
 }
 
-}  // namespace
+bool evaluate_marker_node(const Marker::Node& node, const MarkerEnvironment& environment) {
+  static const std::set<std::string> none;
+  return evaluate_node(node, {environment, none, none});
+}
 
 std::string_view MarkerEnvironment::get(std::string_view name) const {
   const auto found = values.find(name);
@@ -172,7 +177,7 @@ bool Marker::mentions_extra() const {
 }
 
 std::string Marker::text() const {
-  return root_ ? node_text(*root_) : "";
+  return root_ ? marker_node_text(*root_) : "";
 }
 
 }  // namespace dae::resolver

@@ -35,8 +35,13 @@ bool is_version_variable(std::string_view name);
 // The variable that decides the type of a comparison: the left one, else the right one.
 const std::string& marker_key(const Marker::Node& node);
 
+bool evaluate_marker_node(const Marker::Node& node, const MarkerEnvironment& environment);  // no extras, no groups
+std::string marker_node_text(const Marker::Node& node);
+
 struct MarkerParser {
   static Marker parse(Scanner& scanner);  // stops at what cannot continue a marker
+  static const std::shared_ptr<const Marker::Node>& root(const Marker& marker) { return marker.root_; }
+  static Marker combine(const Marker& a, const Marker& b, bool all);
 };
 
 }  // namespace dae::resolver

@@ -187,6 +187,14 @@ Marker MarkerParser::parse(Scanner& scanner) {
   return out;
 }
 
+Marker MarkerParser::combine(const Marker& a, const Marker& b, bool all) {
+  if (a.always()) return all ? b : a;
+  if (b.always()) return all ? a : b;
+  Marker out;
+  out.root_ = resolver::combine(all ? Node::Kind::all : Node::Kind::any, {a.root_, b.root_});
+  return out;
+}
+
 Marker Marker::parse(std::string_view text) {
   Scanner scanner{text};
   Marker out = MarkerParser::parse(scanner);
