@@ -7,6 +7,11 @@ namespace dae::cli {
 Command create_command();
 Command check_command();
 Command install_command();
+Command uninstall_command();
+Command lock_command();
+Command tree_command();
+Command why_command();
+Command outdated_command();
 Command serve_command();
 Command run_command();
 Command test_command();
