@@ -151,9 +151,10 @@ std::string_view marker_sign(MarkerOp op) {
   return signs[static_cast<size_t>(op)];
 }
 
+// platform_version is a string ("#1 SMP …"), platform_release a version where it looks like one.
 bool is_version_variable(std::string_view name) {
   return name == "python_version" || name == "python_full_version" || name == "implementation_version" ||
-         name == "platform_release" || name == "platform_version";
+         name == "platform_release";
 }
 
 const std::string& marker_key(const Marker::Node& node) {

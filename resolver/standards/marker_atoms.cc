@@ -255,7 +255,7 @@ MarkerRef MarkerDiagram::atom(const std::shared_ptr<const Marker::Node>& compare
   if (key == "implementation_version") {
     return of_full_version(*this, compare, variable({MarkerVariable::Kind::version, "1", key}));
   }
-  // platform_release and platform_version hold versions or any other text.
+  // platform_release holds a version or any other text.
   if (is_version_variable(key) &&
       (compare->specifier || looks_like_version(literal_of(*compare)) || compare->op == MarkerOp::arbitrary)) {
     return undecided(*this, compare);

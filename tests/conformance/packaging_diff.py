@@ -253,7 +253,7 @@ def spec_text(spec):
 def defined_comparison(left, op, right, *, key):
     """The library's comparison, but falling back to strings when the left side is no version, and never raising."""
     sign = op.serialize()
-    if key in markers.MARKERS_REQUIRING_VERSION | {"platform_version"} and sign not in ("in", "not in"):
+    if key in markers.MARKERS_REQUIRING_VERSION and sign not in ("in", "not in"):
         try:
             specifier = specifiers.Specifier(sign + right)
             if sign == "===":

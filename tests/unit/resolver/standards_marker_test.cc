@@ -40,6 +40,28 @@ TEST(Marker, StringsHaveNoOrder) {
   EXPECT_TRUE(holds("platform_release != '5.10'"));  // not known for a declared target: no version, so a string
 }
 
+TEST(Marker, ComparesTheKernelReleaseAsAVersionWhereItIsOne) {
+  MarkerEnvironment environment = linux_311();
+  const auto holds_for = [&](const char* release, const char* text) {
+    environment.values["platform_release"] = release;
+    environment.values["platform_version"] = release;
+    return Marker::parse(text).evaluate(environment);
+  };
+  EXPECT_TRUE(holds_for("5.10", "platform_release >= '5.9'"));
+  EXPECT_FALSE(holds_for("5.10-generic", "platform_release >= '5.9'"));
+  EXPECT_TRUE(holds_for("5.10-generic", "platform_release >= '5.10-generic'"));
+  EXPECT_FALSE(holds_for("5.10", "platform_version >= '5.9'"));  // the other one is a string in every case
+  EXPECT_TRUE(holds_for("5.10", "platform_version <= '5.10'"));
+}
+
+TEST(Marker, ComparesTextsWhereTheLiteralIsNoVersion) {
+  EXPECT_FALSE(holds("python_version == 'surprise'"));
+  EXPECT_TRUE(holds("python_version != 'surprise'"));
+  EXPECT_FALSE(holds("python_version > 'surprise'"));
+  EXPECT_FALSE(holds("python_version >= '3.8.*'"));  // a series has no order
+  EXPECT_FALSE(holds("python_version ~= '3'"));
+}
+
 TEST(Marker, MembershipIsAPartOfAString) {
   EXPECT_TRUE(holds("python_version in '3.10 3.11 3.12'"));
   EXPECT_TRUE(holds("'nux' in sys_platform"));
