@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/strings.h"
+#include "resolver/standards/text_encoding.h"
 
 namespace dae::resolver {
 namespace {
@@ -16,25 +17,6 @@ bool is_space(char c) {
 }
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-void append_utf8(std::string& out, uint32_t code) {
-  const auto byte = [&out](uint32_t value) { out += static_cast<char>(static_cast<unsigned char>(value)); };
-  if (code < 0x80) {
-    byte(code);
-  } else if (code < 0x800) {
-    byte(0xc0 | (code >> 6));
-    byte(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    byte(0xe0 | (code >> 12));
-    byte(0x80 | ((code >> 6) & 0x3f));
-    byte(0x80 | (code & 0x3f));
-  } else {
-    byte(0xf0 | (code >> 18));
-    byte(0x80 | ((code >> 12) & 0x3f));
-    byte(0x80 | ((code >> 6) & 0x3f));
-    byte(0x80 | (code & 0x3f));
-  }
 }
 
 // "#62", "#x3e", "gt": what stands between '&' and ';'.

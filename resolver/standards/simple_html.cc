@@ -82,10 +82,6 @@ void add_fragment_hashes(IndexFile& file, std::string_view reference) {
   }
 }
 
-bool is_distribution(std::string_view name) {
-  return name.ends_with(".whl") || name.ends_with(".tar.gz") || name.ends_with(".zip");
-}
-
 std::optional<IndexFile> anchor_file(const Anchor& anchor, const std::string& base_url) {
   const std::string* href = anchor.tag.attribute("href");
   if (!href) return std::nullopt;
@@ -93,7 +89,7 @@ std::optional<IndexFile> anchor_file(const Anchor& anchor, const std::string& ba
   const std::string_view reference = trim(*href);
   bool placed = place_file(file, base_url, reference);
   // "…/download?id=7": PEP 503 makes the anchor's text the file name.
-  if (!file.url.empty() && (!placed || !is_distribution(file.name)) && is_distribution(anchor.text)) {
+  if (!file.url.empty() && (!placed || !has_distribution_ending(file.name)) && has_distribution_ending(anchor.text)) {
     file.name = anchor.text;
     placed = place_file(file, base_url, reference);
   }
@@ -109,6 +105,7 @@ std::optional<IndexFile> anchor_file(const Anchor& anchor, const std::string& ba
   const auto* announced = anchor.tag.attribute("data-core-metadata");
   if (!announced) announced = anchor.tag.attribute("data-dist-info-metadata");
   if (announced) announce_metadata(file, trim(*announced));
+  if (const auto* value = anchor.tag.attribute("data-provenance")) place_provenance(file, base_url, trim(*value));
   return file;
 }
 
@@ -127,7 +124,7 @@ void parse_project_html(std::string_view body, std::string_view page_url, Projec
   out.api_version = walker.meta.api_version;
   out.status = walker.meta.status;
   out.status_reason = walker.meta.status_reason;
-  check_api_version(out.api_version, page_url);
+  out.newer_minor = check_api_version(out.api_version, page_url);
 }
 
 std::vector<std::string> parse_list_html(std::string_view body, std::string_view page_url) {

@@ -67,6 +67,7 @@ std::optional<IndexFile> read_file(json::object object, std::string_view page_ur
     } else if (key == "requires-python") {
       file.requires_python = trim(text_or_empty(value));
     } else if (key == "core-metadata") {
+      if (value.type() == json::json_type::null) continue;  // as good as absent
       file.has_metadata = false;
       file.metadata_sha256.clear();
       read_metadata(file, value);
@@ -80,6 +81,8 @@ std::optional<IndexFile> read_file(json::object object, std::string_view page_ur
       if (value.get_uint64().get(size) == simdjson::SUCCESS) file.size_bytes = size;
     } else if (key == "upload-time") {
       file.upload_time = text_or_empty(value);
+    } else if (key == "provenance") {
+      place_provenance(file, page_url, text_or_empty(value));
     }
   }
   if (reference.empty() || file.name.empty() || !place_file(file, page_url, reference)) return std::nullopt;
@@ -147,7 +150,7 @@ void parse_project_json(std::string_view body, std::string_view page_url, Projec
       read_status(value.get_object(), out);
     }
   });
-  check_api_version(out.api_version, page_url);
+  out.newer_minor = check_api_version(out.api_version, page_url);
   if (!has_files) refuse(page_url, "it has no list `files`");
 }
 

@@ -12,6 +12,8 @@
 namespace dae::resolver {
 namespace {
 
+constexpr int64_t kKnownMinor = 4;
+
 enum class PageForm { json, html };
 
 PageForm page_form(std::string_view content_type, std::string_view page_url) {
@@ -59,6 +61,10 @@ bool is_digest(std::string_view algorithm, std::string_view hex) {
   return !hex.empty() && hex.size() <= 256 && is_hex(hex) && (size == 0 || hex.size() == size);
 }
 
+bool is_unfit(char c) {
+  return static_cast<unsigned char>(c) <= ' ' || c == 0x7f;
+}
+
 // http(s) from anywhere; files only from a page that is a file itself.
 bool is_fetchable(std::string_view url, std::string_view base_url) {
   if (url.starts_with("file://")) return base_url.starts_with("file://");
@@ -73,7 +79,6 @@ bool place_file(IndexFile& file, std::string_view base_url, std::string_view ref
   // Most indexes give absolute URLs; there is nothing to resolve then.
   const bool absolute = reference.starts_with("https://") && reference.find("/.") == std::string_view::npos;
   file.url = absolute ? std::string(reference) : resolve_url(base_url, reference);
-  const auto is_unfit = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; };
   if (!is_fetchable(file.url, base_url) || std::any_of(file.url.begin(), file.url.end(), is_unfit)) {
     file.url.clear();
     return false;
@@ -103,12 +108,18 @@ void announce_metadata(IndexFile& file, std::string_view value) {
   if (is_digest("sha256", digest)) file.metadata_sha256 = digest;
 }
 
-void check_api_version(std::string_view version, std::string_view page_url) {
+void place_provenance(IndexFile& file, std::string_view base_url, std::string_view reference) {
+  if (reference.empty()) return;
+  std::string url = resolve_url(base_url, reference);
+  if (is_fetchable(url, base_url) && std::none_of(url.begin(), url.end(), is_unfit)) file.provenance = std::move(url);
+}
+
+bool check_api_version(std::string_view version, std::string_view page_url) {
   const size_t dot = std::min(version.find('.'), version.size());
   const auto major = parse_int(version.substr(0, dot));
-  const auto minor = dot < version.size() ? parse_int(version.substr(dot + 1)) : std::nullopt;
+  const int64_t minor = dot < version.size() ? parse_int(version.substr(dot + 1)).value_or(-1) : -1;
   // A higher minor version only adds what we pass over.
-  if (major && *major == 1 && minor && *minor >= 0) return;
+  if (major.value_or(0) == 1 && minor >= 0) return minor > kKnownMinor;
   throw Error(ErrorKind::bad_input, "the index speaks a version of the protocol that is not supported",
               std::string(page_url))
       .because("its version is `" + std::string(version.substr(0, 40)) + "`, known is 1.x");
@@ -124,6 +135,9 @@ ProjectPage parse_project_page(std::string_view body, std::string_view content_t
     parse_project_json(body, page_url, out);
   } else {
     parse_project_html(body, page_url, out);
+  }
+  if (!out.name.empty()) {
+    std::erase_if(out.files, [&](const IndexFile& file) { return !is_file_of_project(file.name, out.name); });
   }
   if (out.status == "active") out.status.clear();
   return out;

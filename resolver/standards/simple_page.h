@@ -1,6 +1,8 @@
 #pragma once
 // A project page of a package index: PEP 503 HTML and PEP 691 JSON in, both out (592 yank, 629 version, 658/714
-// metadata, 700 size and upload-time, 792 status). Hostile input: relative URLs are resolved, file names are checked.
+// metadata, 700 size and upload-time, 740 provenance, 792 status), up to API 1.4. Hostile input: relative URLs are
+// resolved, file names are checked. `versions` is told from the files; `tracks` and `alternate-locations` (PEP 708) are
+// passed over: who an index claims to speak for is for the user's configuration to say.
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -22,6 +24,7 @@ struct IndexFile {
   std::string metadata_sha256;  // "" when announced without a hash
   std::optional<uint64_t> size_bytes;
   std::string upload_time;  // RFC 3339, or ""
+  std::string provenance;   // PEP 740: URL of the attestations, or ""
 };
 
 struct ProjectPage {
@@ -30,6 +33,7 @@ struct ProjectPage {
   std::string status;  // PEP 792, "" = active
   std::string status_reason;
   std::string api_version = "1.0";
+  bool newer_minor = false;  // the index speaks a later 1.x than 1.4: worth a warning (PEP 629), no error
 };
 
 inline constexpr const char* kSimpleJson = "application/vnd.pypi.simple.v1+json";
@@ -39,7 +43,8 @@ inline constexpr const char* kSimpleAccept =
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
 
 // Chooses by content type. Throws Error bad_input (subject = url) on an unknown type, major version or a body that is
-// no index page. Files with unsafe names are dropped.
+// no index page. Files with unsafe names are dropped, and as pip does those whose names are not of `project` (unless
+// that is "": a page of links to files of several projects).
 ProjectPage parse_project_page(std::string_view body, std::string_view content_type, std::string_view page_url,
                                std::string_view project);
 // Names on a root page.

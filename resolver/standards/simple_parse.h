@@ -18,8 +18,10 @@ bool place_file(IndexFile& file, std::string_view base_url, std::string_view ref
 void add_hash(IndexFile& file, std::string_view algorithm, std::string_view hex);
 // "sha256=ab…" (HTML); "true" and "" announce metadata without a hash; "false" announces nothing.
 void announce_metadata(IndexFile& file, std::string_view value);
-// PEP 629: throws on another major version than 1.
-void check_api_version(std::string_view version, std::string_view page_url);
+// The attestations' URL, when it is one that could be fetched.
+void place_provenance(IndexFile& file, std::string_view base_url, std::string_view reference);
+// PEP 629: throws on another major version than 1; true for a minor version that is not known here.
+bool check_api_version(std::string_view version, std::string_view page_url);
 
 void parse_project_html(std::string_view body, std::string_view page_url, ProjectPage& out);
 void parse_project_json(std::string_view body, std::string_view page_url, ProjectPage& out);

@@ -75,6 +75,7 @@ void write_file(std::string& out, const IndexFile& file) {
   if (file.yanked) object.text_unless_empty("yanked", file.yanked_reason);
   if (file.size_bytes) object.key("size") += std::to_string(*file.size_bytes);
   object.text_unless_empty("upload-time", file.upload_time);
+  object.text_unless_empty("provenance", file.provenance);
 }
 
 std::string html_attribute(std::string_view name, std::string_view value) {
@@ -105,6 +106,7 @@ std::string html_anchor(const IndexFile& file) {
     out += html_attribute("data-core-metadata", value) + html_attribute("data-dist-info-metadata", value);
   }
   if (file.yanked) out += html_attribute("data-yanked", file.yanked_reason);
+  if (!file.provenance.empty()) out += html_attribute("data-provenance", file.provenance);
   return out + ">" + html_escape(file.name) + "</a><br>\n";
 }
 

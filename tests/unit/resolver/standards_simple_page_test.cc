@@ -61,11 +61,12 @@ TEST(SimpleHtml, ReadsAnchorsOfAnySpelling) {
 }
 
 TEST(SimpleHtml, ResolvesAgainstTheFirstBase) {
-  const auto page =
-      html("<base href='/files/'><base href='/other/'><a href='a-1.zip'>a-1.zip</a><a href='//cdn/b-1.zip'>b</a>");
+  const auto page = html(
+      "<base href='/files/'><base href='/other/'><a href='flask-1.zip'>flask-1.zip</a><a "
+      "href='//cdn/flask-2.zip'>b</a>");
   ASSERT_EQ(page.files.size(), 2U);
-  EXPECT_EQ(page.files[0].url, "https://host/files/a-1.zip");
-  EXPECT_EQ(page.files[1].url, "https://cdn/b-1.zip");
+  EXPECT_EQ(page.files[0].url, "https://host/files/flask-1.zip");
+  EXPECT_EQ(page.files[1].url, "https://cdn/flask-2.zip");
 }
 
 TEST(SimpleHtml, TakesTheTextWhereTheUrlHasNoFileName) {
@@ -77,9 +78,9 @@ TEST(SimpleHtml, TakesTheTextWhereTheUrlHasNoFileName) {
 
 TEST(SimpleHtml, DropsWhatNobodyShouldDownload) {
   const auto page = html(
-      "<a href='../'>Parent</a><a href='/x/%2e%2e%2fevil-1.zip'>e</a><a href='javascript:x-1.zip'>j</a><a name=x>n</a>"
-      "<a href='file:///etc/x-1.zip'>f</a><a href='a%00-1.zip'>z</a><a href='a b-1.zip'>s</a><a href='#top'>t</a><a "
-      "href=.x-1.zip>d</a>");
+      "<a href='../'>Parent</a><a href='/x/%2e%2e%2fflask-1.zip'>e</a><a href='javascript:flask-1.zip'>j</a>"
+      "<a href='file:///etc/flask-1.zip'>f</a><a href='flask-%00-1.zip'>z</a><a href='flask- -1.zip'>s</a>"
+      "<a name=x>n</a><a href='#top'>t</a><a href=.flask-1.zip>d</a>");
   for (const auto& file : page.files) ADD_FAILURE() << file.name << " " << file.url;
 }
 
@@ -107,7 +108,7 @@ TEST(SimpleJson, ReadsEveryField) {
       R"(","sha3_256":"AB"},"requires-python":">=3.8","size":12,"upload-time":"2024-01-02T03:04:05.000000Z","yanked":"broken",)"
       R"("core-metadata":{"sha256":")" +
       kSha +
-      R"("},"data-dist-info-metadata":false,"gpg-sig":true,"provenance":null},)"
+      R"("},"data-dist-info-metadata":false,"gpg-sig":true,"provenance":"https://host/integrity/1"},)"
       R"({"filename":"flask-0.9.zip","url":"../flask-0.9.zip","hashes":{},"yanked":false,"requires-python":null,"dist-info-metadata":true}],)"
       R"("meta":{"api-version":"1.9","_last-serial":1},"name":"Flask","versions":["1.0"],)"
       R"("project-status":{"status":"quarantined","reason":"malware"}})");
@@ -125,6 +126,8 @@ TEST(SimpleJson, ReadsEveryField) {
   EXPECT_EQ(wheel.yanked_reason, "broken");
   EXPECT_TRUE(wheel.has_metadata);
   EXPECT_EQ(wheel.metadata_sha256, kSha);
+  EXPECT_EQ(wheel.provenance, "https://host/integrity/1");
+  EXPECT_TRUE(page.newer_minor);
   EXPECT_EQ(page.files[1].url, "https://host/root/simple/flask-0.9.zip");
   EXPECT_TRUE(page.files[1].has_metadata);
   EXPECT_FALSE(page.files[1].yanked);
@@ -134,17 +137,45 @@ TEST(SimpleJson, ReadsEveryField) {
 TEST(SimpleJson, TheNewerSpellingOfMetadataWinsInAnyOrder) {
   for (const char* fields :
        {R"("core-metadata":false,"dist-info-metadata":true)", R"("dist-info-metadata":true,"core-metadata":false)"}) {
-    const auto page = json_files(R"({"filename":"a-1.zip","url":"a-1.zip","hashes":{},)" + std::string(fields) + "}");
+    const auto page =
+        json_files(R"({"filename":"flask-1.zip","url":"a-1.zip","hashes":{},)" + std::string(fields) + "}");
     EXPECT_FALSE(page.files.at(0).has_metadata) << fields;
   }
 }
 
+TEST(SimpleJson, FieldsThatAreNullAreAbsent) {
+  const auto page = json_files(
+      R"({"filename":"flask-1.zip","url":"a","hashes":{},"core-metadata":null,"dist-info-metadata":true,"provenance":null,)"
+      R"("upload-time":null,"size":null,"yanked":null,"requires-python":null})");
+  ASSERT_EQ(page.files.size(), 1U);
+  EXPECT_TRUE(page.files[0].has_metadata);
+  EXPECT_EQ(page.files[0].provenance + page.files[0].upload_time, "");
+  EXPECT_FALSE(page.files[0].yanked || page.files[0].size_bytes);
+  EXPECT_FALSE(page.newer_minor);
+}
+
+TEST(SimpleJson, PassesOverWhatIsNotForClients) {
+  const auto page = json(
+      R"({"meta":{"api-version":"1.4","tracks":["https://other/simple/flask/"]},"alternate-locations":["https://x/"],)"
+      R"("versions":["9.9"],"files":[{"filename":"flask-1.zip","url":"a","provenance":"javascript:1"}]})");
+  ASSERT_EQ(page.files.size(), 1U);
+  EXPECT_EQ(page.files[0].provenance, "");
+}
+
+TEST(SimplePage, DropsFilesOfOtherProjects) {
+  const std::string body =
+      "<a href='flask-1.zip'></a><a href='Flask-1-py3-none-any.whl'></a><a href='flask_sql-1.zip'></a><a "
+      "href='evil-1.zip'></a><a href='flask.zip'></a>";
+  EXPECT_EQ(html(body).files.size(), 2U);
+  EXPECT_EQ(parse_project_page(body, kSimpleHtml, kUrl, "").files.size(), 5U);
+}
+
 TEST(SimpleJson, DropsUnsafeFilesAndKeepsTheRest) {
   const auto page = json_files(
-      R"({"filename":"../evil-1.zip","url":"x"},{"filename":"a-1.zip","url":"ftp://h/a-1.zip"},{"url":"b-1.zip"},{"filename":"c-1.zip"},)"
-      R"({"filename":"d\u0000-1.zip","url":"d"},{"filename":"ok-1.zip","url":"ok-1.zip","size":-4})");
+      R"({"filename":"../flask-1.zip","url":"x"},{"filename":"flask-1.zip","url":"ftp://h/a-1.zip"},{"url":"flask-1.zip"},)"
+      R"({"filename":"flask-3.zip"},{"filename":"flask-\u0000-1.zip","url":"d"},{"filename":"flask-4.zip","url":"ok-1.zip","size":-4})");
   ASSERT_EQ(page.files.size(), 1U);
-  EXPECT_EQ(page.files[0].name, "ok-1.zip");
+  EXPECT_EQ(page.files[0].name, "flask-4.zip");
   EXPECT_FALSE(page.files[0].size_bytes);
 }
 
@@ -198,6 +229,7 @@ ProjectPage sample_page() {
   wheel.metadata_sha256 = kSha;
   wheel.size_bytes = 10;
   wheel.upload_time = "2024-01-02T03:04:05Z";
+  wheel.provenance = "https://host/integrity/flask?a=1&b=2";
   IndexFile sdist;
   sdist.name = "flask-1.9.tar.gz";
   sdist.url = "https://host/p/flask-1.9.tar.gz";
@@ -248,9 +280,9 @@ TEST(SimpleRender, ComesBackAsItWas) {
     for (size_t i = 0; i < 2; ++i) {
       const IndexFile &a = page.files[i], &b = read->files[i];
       EXPECT_EQ(std::tie(a.name, a.url, a.sha256, a.hashes, a.requires_python, a.yanked, a.yanked_reason,
-                         a.has_metadata, a.metadata_sha256),
+                         a.has_metadata, a.metadata_sha256, a.provenance),
                 std::tie(b.name, b.url, b.sha256, b.hashes, b.requires_python, b.yanked, b.yanked_reason,
-                         b.has_metadata, b.metadata_sha256));
+                         b.has_metadata, b.metadata_sha256, b.provenance));
     }
   }
   EXPECT_EQ(from_json.files[0].size_bytes, 10U);
