@@ -113,10 +113,6 @@ std::string strip_url_credentials(std::string_view url, std::string_view vcs) {
   return std::string(url.substr(0, begin)) + std::string(url.substr(begin + at + 1));
 }
 
-std::string file_url(std::string_view absolute_path) {
-  return "file://" + percent_encode(absolute_path, true);
-}
-
 DirectUrl parse_direct_url(std::string_view text, std::string_view source) {
   if (text.size() > kMaxBytes) refuse(source, "it is too large");
   const Document document = parse_json(text, std::string(source));

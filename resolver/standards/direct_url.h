@@ -37,7 +37,5 @@ std::string render_direct_url(const DirectUrl& direct);
 // The URL without user name and password; "${NAME}" and "${NAME}:${OTHER}" stay, and for repositories (`vcs` is not
 // empty) the user name "git", which is no secret. Texts without an authority come back as they are.
 std::string strip_url_credentials(std::string_view url, std::string_view vcs = "");
-// "/a b/c" -> "file:///a%20b/c". The path is absolute.
-std::string file_url(std::string_view absolute_path);
 
 }  // namespace dae::resolver

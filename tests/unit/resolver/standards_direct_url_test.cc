@@ -73,9 +73,5 @@ TEST(DirectUrl, KeepsNoCredentialsButVariablesAndTheUserOfGit) {
   EXPECT_EQ(render_direct_url(direct).find("secret"), std::string::npos);
 }
 
-TEST(DirectUrl, MakesUrlsOfPaths) {
-  EXPECT_EQ(file_url("/srv/a b/c%"), "file:///srv/a%20b/c%25");
-}
-
 }  // namespace
 }  // namespace dae::resolver
