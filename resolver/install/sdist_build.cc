@@ -29,31 +29,6 @@ bool has_pip(const Interpreter& python, ProcessRunner& runner) {
   return runner.run(spec).exit_code == 0;
 }
 
-// An interpreter with pip: else one in an environment that holds nothing else, which takes seconds to make.
-Path builder_python(const Interpreter& python, const Path& cache_dir, ProcessRunner& runner, EventSink& events) {
-  if (has_pip(python, runner)) return python.real_executable;
-  const std::string key = Digest::of(python.real_executable.string() + " " + python.version).short_hex();
-  const Path dir = cache_dir / "builders" / (python.cache_tag + "-" + key);
-  const Path executable = dir / "bin/python", complete = dir / "complete";
-  make_dirs(dir.parent_path());
-  const FileLock lock = FileLock::acquire(dir.string() + ".lock");
-  if (exists(complete) && exists(executable)) return executable;
-  remove_all(dir);
-  Activity activity(events, "preparing an environment to build in", python.version);
-  ProcessSpec spec;
-  spec.argv = {python.real_executable.string(), "-I", "-m", "venv", dir.string()};
-  spec.timeout_ms = kBuildTimeoutMs;
-  const ProcessResult result = runner.run(spec);
-  if (result.exit_code != 0) {
-    throw Error(ErrorKind::failed, "cannot make an environment to build sdists in", python.real_executable.string(),
-                "`python -m venv` has to work; on Debian that takes the package `python3-venv`")
-        .because(log_tail(result));
-  }
-  write_file_atomic(complete, "");
-  activity.finish();
-  return executable;
-}
-
 std::vector<Path> wheels_in(const Path& dir) {
   std::vector<Path> out;
   for (const std::string& name : list_dir(dir)) {
@@ -93,6 +68,30 @@ void run_pip(const Path& builder, const Path& sdist, const Path& out, const std:
 
 }  // namespace
 
+Path builder_python(const Interpreter& python, const Path& cache_dir, ProcessRunner& runner, EventSink& events) {
+  if (has_pip(python, runner)) return python.real_executable;
+  const std::string key = Digest::of(python.real_executable.string() + " " + python.version).short_hex();
+  const Path dir = cache_dir / "builders" / (python.cache_tag + "-" + key);
+  const Path executable = dir / "bin/python", complete = dir / "complete";
+  make_dirs(dir.parent_path());
+  const FileLock lock = FileLock::acquire(dir.string() + ".lock");
+  if (exists(complete) && exists(executable)) return executable;
+  remove_all(dir);
+  Activity activity(events, "preparing an environment to build in", python.version);
+  ProcessSpec spec;
+  spec.argv = {python.real_executable.string(), "-I", "-m", "venv", dir.string()};
+  spec.timeout_ms = kBuildTimeoutMs;
+  const ProcessResult result = runner.run(spec);
+  if (result.exit_code != 0) {
+    throw Error(ErrorKind::failed, "cannot make an environment to build sdists in", python.real_executable.string(),
+                "`python -m venv` has to work; on Debian that takes the package `python3-venv`")
+        .because(log_tail(result));
+  }
+  write_file_atomic(complete, "");
+  activity.finish();
+  return executable;
+}
+
 Path build_sdist(const Path& sdist, const std::string& file_name, const Digest& digest, const Interpreter& python,
                  const Path& cache_dir, ProcessRunner& runner, EventSink& events) {
   if (!is_safe_file_name(file_name)) throw Error(ErrorKind::bad_input, "unsafe file name", file_name);
@@ -118,20 +117,6 @@ Path build_sdist(const Path& sdist, const std::string& file_name, const Digest& 
   rename_path(out, final_dir);
   activity.finish();
   return wheels_in(final_dir).front();
-}
-
-std::function<std::string(const IndexFile& file, const Path& sdist)> sdist_metadata_builder(const Interpreter& python,
-                                                                                            const Path& cache_dir,
-                                                                                            ProcessRunner& runner,
-                                                                                            EventSink& events) {
-  return [python, cache_dir, &runner, &events](const IndexFile& file, const Path& sdist) {
-    const Path wheel = build_sdist(sdist, file.name, sha256_file(sdist), python, cache_dir, runner, events);
-    for (const ArchiveEntry& entry : list_archive(wheel)) {
-      const bool at_top = std::ranges::count(entry.name, '/') == 1;
-      if (at_top && entry.name.ends_with(".dist-info/METADATA")) return read_archive_member(wheel, entry.name);
-    }
-    throw Error(ErrorKind::failed, "its build made a wheel without METADATA", file.name);
-  };
 }
 
 }  // namespace dae::resolver

@@ -8,6 +8,9 @@
 
 namespace dae::resolver {
 
+// An interpreter whose `-m pip` works: this one, else one in an environment of ours that is made when first needed.
+Path builder_python(const Interpreter& python, const Path& cache_dir, ProcessRunner& runner, EventSink& events);
+
 // The wheel file. Throws Error failed with the end of the build's log as cause.
 Path build_sdist(const Path& sdist, const std::string& file_name, const Digest& digest, const Interpreter& python,
                  const Path& cache_dir, ProcessRunner& runner, EventSink& events);

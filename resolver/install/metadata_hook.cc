@@ -1,0 +1,199 @@
+#include "resolver/install/metadata_hook.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/strings.h"
+#include "base/value.h"
+
+namespace dae::resolver {
+namespace {
+
+constexpr int64_t kTimeoutMs = 10 * 60 * 1000;
+constexpr int64_t kEnvironmentDays = 7;  // then newer build tools are looked for
+constexpr size_t kLogLines = 15;
+constexpr uint64_t kMaxMetadataBytes = 16ull << 20;
+constexpr int kNoHook = 77;
+
+// Speaks to the backend (PEP 517 "Build backend interface"). Arguments: backend, backend-path parts joined by '\n',
+// what to do, where to put the answer. What backends print goes to our log; the answer goes into files.
+constexpr const char* kHook = R"py(
+import importlib, json, os, sys
+backend, paths, action, out = sys.argv[1:5]
+sys.path[:0] = [os.path.join(os.getcwd(), p) for p in paths.split("\n") if p]
+module, _, attributes = backend.partition(":")
+obj = importlib.import_module(module)
+for name in filter(None, attributes.split(".")):
+    obj = getattr(obj, name)
+if action == "requires":
+    hook = getattr(obj, "get_requires_for_build_wheel", None)
+    with open(os.path.join(out, "requires.json"), "w") as f:
+        json.dump(list(hook({}) if hook else []), f)
+else:
+    hook = getattr(obj, "prepare_metadata_for_build_wheel", None)
+    if hook is None:
+        sys.exit(77)
+    with open(os.path.join(out, "folder.json"), "w") as f:
+        json.dump(hook(out, {}), f)
+)py";
+
+// What an absent [build-system] means (PEP 518; the backend is PEP 517's for such projects).
+struct BuildSystem {
+  std::vector<std::string> requires_ = {"setuptools>=40.8.0", "wheel"};
+  std::string backend = "setuptools.build_meta:__legacy__", paths;
+};
+
+BuildSystem build_system_of(const Path& project, const std::string& label) {
+  BuildSystem out;
+  const Path file = project / "pyproject.toml";
+  const auto text = read_file_if_exists(file, 4 << 20);
+  if (!text) return out;
+  const Document document = parse_toml(*text, label + "/pyproject.toml");
+  const Value* table = document.root.find("build-system");
+  if (table == nullptr || !table->is_object()) return out;
+  if (table->find("requires") != nullptr) out.requires_ = table->get_strings("requires");
+  out.backend = table->get_string("build-backend", out.backend);
+  out.paths = join(table->get_strings("backend-path"), "\n");
+  return out;
+}
+
+std::string log_tail(const ProcessResult& result) {
+  std::vector<std::string> lines = split_lines(trim(result.out + "\n" + result.err));
+  std::erase_if(lines, [](const std::string& line) { return trim(line).empty(); });
+  if (lines.size() > kLogLines) lines.erase(lines.begin(), lines.end() - kLogLines);
+  return join(lines, "\n");
+}
+
+class Preparation {
+ public:
+  Preparation(const Path& project, const std::string& label, const Path& pip_python, const Interpreter& python,
+              const Path& cache_dir, ProcessRunner& runner, EventSink& events)
+      : project_(project),
+        label_(label),
+        pip_python_(pip_python),
+        python_(python),
+        root_(cache_dir / "build-envs"),
+        runner_(runner),
+        events_(events),
+        system_(build_system_of(project, label)) {}
+
+  std::optional<std::string> run() {
+    Path environment = environment_for(system_.requires_);
+    const TempDir out("dae-metadata-");
+    if (call("requires", environment, out.path()) != 0) fail();
+    const Document asked = parse_json(read_file(out.path() / "requires.json", kMaxMetadataBytes), "requires.json");
+    std::vector<std::string> all = system_.requires_;
+    for (const Value& item : asked.root.as_array()) all.push_back(item.as_string());
+    if (all.size() > system_.requires_.size()) environment = environment_for(all);
+    const int code = call("metadata", environment, out.path());
+    if (code == kNoHook) return std::nullopt;
+    if (code != 0) fail();
+    const std::string folder =
+        parse_json(read_file(out.path() / "folder.json", kMaxMetadataBytes), "folder.json").root.as_string();
+    if (folder.find('/') != std::string::npos || !folder.ends_with(".dist-info")) {
+      throw Error(ErrorKind::failed, "its build backend named a folder that is no .dist-info", label_);
+    }
+    return read_file(out.path() / folder / "METADATA", kMaxMetadataBytes);
+  }
+
+ private:
+  Path environment_for(std::vector<std::string> requirements) {
+    std::sort(requirements.begin(), requirements.end());
+    requirements.erase(std::unique(requirements.begin(), requirements.end()), requirements.end());
+    for (const std::string& r : requirements) {
+      if (r.empty() || r.front() == '-') throw Error(ErrorKind::failed, "its build requirements are broken", label_);
+    }
+    const std::string key =
+        Digest::of(join(requirements, "\n") + "\n" + python_.real_executable.string() + " " + python_.version).hex();
+    const Path dir = root_ / (python_.cache_tag + "-" + key.substr(0, 32));
+    make_dirs(root_);
+    const FileLock lock = FileLock::acquire(dir.string() + ".lock");
+    if (const auto info = file_info(dir)) {
+      const int64_t age_ms = SystemClock().wall_ms() - info->mtime_ns / 1'000'000;
+      if (age_ms < kEnvironmentDays * 24 * 3600 * 1000) return dir;
+    }
+    const TempDir work(".making-", root_);
+    if (!requirements.empty()) install(requirements, work.path() / "env");
+    make_dirs(work.path() / "env");
+    remove_all(dir);
+    rename_path(work.path() / "env", dir);
+    return dir;
+  }
+
+  void install(const std::vector<std::string>& requirements, const Path& target) {
+    Activity activity(events_, "preparing an environment to build in", label_);
+    ProcessSpec spec;
+    spec.argv = {pip_python_.string(),
+                 "-I",
+                 "-m",
+                 "pip",
+                 "install",
+                 "--no-input",
+                 "-q",
+                 "--progress-bar",
+                 "off",
+                 "--no-compile",
+                 "--disable-pip-version-check",
+                 "--no-warn-conflicts",
+                 "--target",
+                 target.string()};
+    spec.argv.insert(spec.argv.end(), requirements.begin(), requirements.end());
+    spec.env = {{"PYTHONHOME", ""}, {"PYTHONPATH", ""}, {"PIP_REQUIRE_VIRTUALENV", ""}};
+    spec.timeout_ms = kTimeoutMs;
+    last_ = runner_.run(spec);
+    if (last_.exit_code != 0) fail();
+    activity.finish();
+  }
+
+  int call(const std::string& action, const Path& environment, const Path& out) {
+    Activity activity(events_, "asking for metadata", label_);
+    ProcessSpec spec;
+    // -S: the interpreter's own packages are none of the build's business.
+    spec.argv = {python_.real_executable.string(),
+                 "-s",
+                 "-S",
+                 "-c",
+                 kHook,
+                 system_.backend,
+                 system_.paths,
+                 action,
+                 out.string()};
+    spec.cwd = project_;
+    spec.env = {{"PYTHONHOME", ""}, {"PYTHONPATH", environment.string()}, {"PYTHONDONTWRITEBYTECODE", "1"}};
+    spec.env["PATH"] = (environment / "bin").string() + ":" + env_var("PATH").value_or("/usr/bin:/bin");
+    spec.timeout_ms = kTimeoutMs;
+    last_ = runner_.run(spec);
+    if (last_.exit_code == 0 || last_.exit_code == kNoHook) activity.finish();
+    return last_.exit_code;
+  }
+
+  [[noreturn]] void fail() const {
+    throw Error(ErrorKind::failed, "its metadata cannot be had: the build backend failed", label_,
+                "look for a version with a wheel for this Python and platform, or install what the build asks for")
+        .because(last_.timed_out ? "it took over ten minutes" : log_tail(last_));
+  }
+
+  const Path project_;
+  const std::string label_;
+  const Path pip_python_;
+  const Interpreter& python_;
+  const Path root_;
+  ProcessRunner& runner_;
+  EventSink& events_;
+  const BuildSystem system_;
+  ProcessResult last_;
+};
+
+}  // namespace
+
+std::optional<std::string> prepare_metadata(const Path& project, const std::string& label, const Path& pip_python,
+                                            const Interpreter& python, const Path& cache_dir, ProcessRunner& runner,
+                                            EventSink& events) {
+  return Preparation(project, label, pip_python, python, cache_dir, runner, events).run();
+}
+
+}  // namespace dae::resolver
