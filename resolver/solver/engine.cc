@@ -36,7 +36,7 @@ IncompatibilityId Engine::add(std::vector<Term> terms, uint32_t fact) {
   }
   std::erase_if(made.terms, [](const Term& t) { return t.set.is_full(); });
   const IncompatibilityId id = store(std::move(made), true);
-  for (const Term& t : incompatibilities_[id].terms) touch(t.package);
+  look_again(id);
   return id;
 }
 
@@ -59,7 +59,7 @@ void Engine::widen(IncompatibilityId id, PackageId p, uint32_t ordinal) {
     if (t.package == p) t.set.insert(ordinal);
   }
   contradicted_[id] = 0;
-  touch(p);
+  look_again(id);
 }
 
 void Engine::touch(PackageId p) {
@@ -71,9 +71,9 @@ void Engine::touch(PackageId p) {
 Engine::Relation Engine::relation(IncompatibilityId id, PackageId* open_package) const {
   bool one_open = false;
   for (const Term& term : incompatibilities_[id].terms) {
-    const VersionSet& now = allowed(term.package);
-    if (now.subset_of(term.set)) continue;
-    if (now.disjoint(term.set)) return Relation::contradicted;
+    const VersionSet::Comparison found = allowed(term.package).compare(term.set);
+    if (found.subset) continue;
+    if (found.disjoint) return Relation::contradicted;
     if (one_open) return Relation::open;
     one_open = true;
     *open_package = term.package;
@@ -90,6 +90,18 @@ void Engine::assign(PackageId p, VersionSet allowed, IncompatibilityId cause, bo
   packages_[p].history.push_back(static_cast<uint32_t>(trail_.size()));
   trail_.push_back({p, static_cast<uint32_t>(decided_.size()), is_decision, cause, std::move(allowed)});
   touch(p);
+  note_change(p);
+}
+
+void Engine::note_change(PackageId p) {
+  if (packages_[p].changed) return;
+  packages_[p].changed = true;
+  changed_.push_back(p);
+}
+
+void Engine::forget_changed() {
+  for (const PackageId p : changed_) packages_[p].changed = false;
+  changed_.clear();
 }
 
 void Engine::decide(PackageId p, uint32_t ordinal) {
@@ -105,35 +117,48 @@ void Engine::derive(PackageId p, IncompatibilityId cause) {
 }
 
 std::optional<IncompatibilityId> Engine::propagate() {
-  while (!contradiction_ && !queue_.empty()) {
-    const PackageId p = queue_.back();
-    queue_.pop_back();
-    packages_[p].queued = false;
-    if (!scan(p)) break;
+  while (!contradiction_) {
+    if (!fresh_.empty()) {
+      const IncompatibilityId id = fresh_.back();
+      fresh_.pop_back();
+      check(id);
+    } else if (!queue_.empty()) {
+      const PackageId p = queue_.back();
+      queue_.pop_back();
+      packages_[p].queued = false;
+      scan(p);
+    } else {
+      break;
+    }
   }
   return contradiction_;
 }
 
 // Newest first: what was learned last is likeliest to say something about the present state.
-bool Engine::scan(PackageId p) {
+void Engine::scan(PackageId p) {
   for (size_t i = packages_[p].mentioned_in.size(); i-- > 0;) {
     const IncompatibilityId id = packages_[p].mentioned_in[i];
-    if (contradicted_[id] != 0) continue;
-    PackageId open_package = 0;
-    switch (relation(id, &open_package)) {
-      case Relation::open:
-        break;
-      case Relation::contradicted:
-        mark_contradicted(id);
-        break;
-      case Relation::almost:
-        derive(open_package, id);
-        mark_contradicted(id);
-        break;
-      case Relation::satisfied:
-        touch(p);
-        return resolve_conflict(id);
-    }
+    if (contradicted_[id] != 0 || check(id)) continue;
+    touch(p);
+    return;
+  }
+}
+
+bool Engine::check(IncompatibilityId id) {
+  PackageId open_package = 0;
+  switch (relation(id, &open_package)) {
+    case Relation::open:
+      return true;
+    case Relation::almost:
+      derive(open_package, id);
+      [[fallthrough]];
+    case Relation::contradicted:
+      mark_contradicted(id);
+      return true;
+    case Relation::satisfied:
+      look_again(id);
+      resolve_conflict(id);
+      return false;
   }
   return true;
 }
@@ -193,7 +218,7 @@ std::vector<Term> Engine::resolve(const Incompatibility& a, const Incompatibilit
   return out;
 }
 
-bool Engine::resolve_conflict(IncompatibilityId id) {
+void Engine::resolve_conflict(IncompatibilityId id) {
   ++conflicts_;
   Incompatibility conflict = incompatibilities_[id];
   bool is_new = false;
@@ -211,20 +236,18 @@ bool Engine::resolve_conflict(IncompatibilityId id) {
       is_new = true;
       continue;
     }
-    const PackageId pivot = done.package;
     if (earlier > 0) clashes_.emplace_back(decided_[done.level - 1], decided_[earlier - 1]);
     backtrack(earlier);
-    if (is_new) store(std::move(conflict), true);
-    touch(pivot);
-    return true;
+    if (is_new) look_again(store(std::move(conflict), true));
+    return;
   }
   if (is_new) store(std::move(conflict), true);
-  return false;
 }
 
 void Engine::backtrack(uint32_t level) {
   while (!trail_.empty() && trail_.back().level > level) {
     Package& package = packages_[trail_.back().package];
+    note_change(trail_.back().package);
     if (trail_.back().is_decision) package.decision.reset();
     package.history.pop_back();
     trail_.pop_back();
@@ -261,7 +284,6 @@ std::optional<PackageId> Engine::blame(PackageId p, const VersionSet& set) const
 void Engine::undo_decision(PackageId p) {
   for (size_t level = 0; level < decided_.size(); ++level) {
     if (decided_[level] != p) continue;
-    touch(p);
     backtrack(static_cast<uint32_t>(level));
     return;
   }

@@ -30,6 +30,8 @@ struct Incompatibility {
 class Engine {
  public:
   PackageId add_package(uint32_t candidates);
+  // For a package added before its candidates were known; nothing may have been said about it yet.
+  void set_candidates(PackageId p, uint32_t candidates) { packages_[p].full = VersionSet::full(candidates + 1); }
   size_t package_count() const { return packages_.size(); }
   uint32_t bits(PackageId p) const { return packages_[p].full.bits(); }  // candidates + 1
   uint32_t absent(PackageId p) const { return bits(p) - 1; }
@@ -52,7 +54,10 @@ class Engine {
   // The decided package of the level at which `p` left `set`.
   std::optional<PackageId> blame(PackageId p, const VersionSet& set) const;
   void undo_decision(PackageId p);  // and everything after it
-  void touch(PackageId p);          // look again at what mentions it
+  void look_again(IncompatibilityId id) { fresh_.push_back(id); }
+  // Packages whose state may be another than at the last call, each once, in no particular order.
+  const std::vector<PackageId>& changed() const { return changed_; }
+  void forget_changed();
 
   // (later, earlier) decisions whose clash made us jump back, since the last call.
   std::vector<std::pair<PackageId, PackageId>> take_clashes() { return std::exchange(clashes_, {}); }
@@ -72,17 +77,21 @@ class Engine {
     std::vector<IncompatibilityId> mentioned_in;
     std::optional<uint32_t> decision;
     bool queued = false;
+    bool changed = false;
   };
   enum class Relation { satisfied, almost, contradicted, open };
 
   Relation relation(IncompatibilityId id, PackageId* open_package) const;
+  void touch(PackageId p);  // look again at all that mentions it
+  void note_change(PackageId p);
+  bool check(IncompatibilityId id);  // false when a conflict was resolved: the state is another now
   IncompatibilityId store(Incompatibility incompatibility, bool in_use);
   void assign(PackageId p, VersionSet allowed, IncompatibilityId cause, bool is_decision);
   void derive(PackageId p, IncompatibilityId cause);
-  bool scan(PackageId p);  // false when it ended in a contradiction
+  void scan(PackageId p);
   uint32_t satisfier(const Term& term) const;
   uint32_t earlier_level(const Incompatibility& conflict, uint32_t satisfier) const;
-  bool resolve_conflict(IncompatibilityId id);
+  void resolve_conflict(IncompatibilityId id);
   std::vector<Term> resolve(const Incompatibility& a, const Incompatibility& b, PackageId pivot) const;
   void backtrack(uint32_t level);
   void mark_contradicted(IncompatibilityId id);
@@ -94,6 +103,9 @@ class Engine {
   std::vector<uint8_t> contradicted_;
   std::vector<std::pair<IncompatibilityId, uint32_t>> contradicted_trail_;  // with the level it became so
   std::vector<PackageId> queue_;
+  // To be looked at by themselves: a new or widened fact is no reason to look at all that mentions its packages.
+  std::vector<IncompatibilityId> fresh_;
+  std::vector<PackageId> changed_;
   std::optional<IncompatibilityId> contradiction_;
   std::vector<std::pair<PackageId, PackageId>> clashes_;
   int64_t conflicts_ = 0;

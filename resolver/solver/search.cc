@@ -89,7 +89,7 @@ void Search::take(PackageId p, uint32_t ordinal) {
       if (term.package == p) continue;
       if (const auto culprit = engine_.blame(term.package, term.set.complement())) note_clash(p, *culprit);
     }
-    engine_.touch(p);
+    engine_.look_again(*clash);
     return;
   }
   engine_.decide(p, ordinal);

@@ -5,7 +5,7 @@
 namespace dae::resolver {
 
 VersionSet::VersionSet(uint32_t bits) : bits_(bits) {
-  if (!is_small()) large_ = std::make_unique<uint64_t[]>(words());
+  if (!is_small()) words_.large = new uint64_t[words()]();
 }
 
 VersionSet VersionSet::full(uint32_t bits) {
@@ -23,20 +23,33 @@ VersionSet VersionSet::single(uint32_t bits, uint32_t ordinal) {
 }
 
 VersionSet& VersionSet::operator=(const VersionSet& other) {
-  if (this != &other) assign(other);
+  if (this == &other) return *this;
+  if (!is_small() && words() == other.words()) {
+    bits_ = other.bits_;
+    std::copy_n(other.words_.large, words(), words_.large);
+    return *this;
+  }
+  release();
+  bits_ = other.bits_;
+  copy_words(other);
   return *this;
 }
 
-void VersionSet::assign(const VersionSet& other) {
-  const bool reuse = large_ && words() == other.words();
+VersionSet& VersionSet::operator=(VersionSet&& other) noexcept {
+  if (this == &other) return *this;
+  release();
   bits_ = other.bits_;
-  small_ = other.small_;
+  take(other);
+  return *this;
+}
+
+void VersionSet::copy_words(const VersionSet& other) {
   if (is_small()) {
-    large_.reset();
+    words_ = other.words_;
     return;
   }
-  if (!reuse) large_.reset(new uint64_t[words()]);
-  std::copy_n(other.large_.get(), words(), large_.get());
+  words_.large = new uint64_t[words()];
+  std::copy_n(other.words_.large, words(), words_.large);
 }
 
 void VersionSet::insert_run(uint32_t begin, uint32_t end) {
@@ -77,6 +90,35 @@ uint32_t VersionSet::next(uint32_t from) const {
   return word * 64 + static_cast<uint32_t>(std::countr_zero(rest));
 }
 
+bool VersionSet::is_single() const {
+  const uint64_t* a = data();
+  bool found = false;
+  for (uint32_t i = 0; i < words(); ++i) {
+    if (a[i] == 0) continue;
+    if (found || !std::has_single_bit(a[i])) return false;
+    found = true;
+  }
+  return found;
+}
+
+uint32_t VersionSet::first_common(const VersionSet& other) const {
+  const uint64_t* a = data();
+  const uint64_t* b = other.data();
+  for (uint32_t i = 0; i < words(); ++i) {
+    if (const uint64_t both = a[i] & b[i]) return i * 64 + static_cast<uint32_t>(std::countr_zero(both));
+  }
+  return bits_;
+}
+
+uint32_t VersionSet::last_common(const VersionSet& other) const {
+  const uint64_t* a = data();
+  const uint64_t* b = other.data();
+  for (uint32_t i = words(); i-- > 0;) {
+    if (const uint64_t both = a[i] & b[i]) return i * 64 + 63 - static_cast<uint32_t>(std::countl_zero(both));
+  }
+  return bits_;
+}
+
 VersionSet& VersionSet::operator&=(const VersionSet& other) {
   uint64_t* a = data();
   const uint64_t* b = other.data();
@@ -102,15 +144,6 @@ VersionSet VersionSet::complement() const {
   return full(bits_).remove(*this);
 }
 
-bool VersionSet::subset_of(const VersionSet& other) const {
-  const uint64_t* a = data();
-  const uint64_t* b = other.data();
-  for (uint32_t i = 0; i < words(); ++i) {
-    if ((a[i] & ~b[i]) != 0) return false;
-  }
-  return true;
-}
-
 bool VersionSet::operator==(const VersionSet& other) const {
   return bits_ == other.bits_ && std::equal(data(), data() + words(), other.data());
 }
@@ -120,15 +153,6 @@ size_t VersionSet::hash() const {
   const uint64_t* a = data();
   for (uint32_t i = 0; i < words(); ++i) sum = (sum ^ a[i]) * 0x9e3779b97f4a7c15U ^ (sum >> 29);
   return static_cast<size_t>(sum);
-}
-
-bool VersionSet::disjoint(const VersionSet& other) const {
-  const uint64_t* a = data();
-  const uint64_t* b = other.data();
-  for (uint32_t i = 0; i < words(); ++i) {
-    if ((a[i] & b[i]) != 0) return false;
-  }
-  return true;
 }
 
 }  // namespace dae::resolver
