@@ -41,31 +41,44 @@ std::vector<std::string> parse_extras(Scanner& scanner) {
 
 // Unlike a bare specifier set, a requirement may end with one comma but have no empty part before.
 SpecifierSet parse_specifiers(Scanner& scanner, std::string_view text) {
-  const std::string_view trimmed = trim(text);
-  if (trimmed.empty()) return {};
-  if (trimmed.front() == ',') scanner.fail("expected a version specifier before `,`");
-  std::vector<std::string> parts = split(trimmed, ',');
-  if (trim(parts.back()).empty()) parts.pop_back();
-  for (const std::string& part : parts) {
-    const std::string_view one = trim(part);
-    if (one.empty()) scanner.fail("expected a version specifier between two commas");
+  std::vector<Specifier> parts;
+  parts.reserve(static_cast<size_t>(std::count(text.begin(), text.end(), ',')) + 1);
+  for (size_t from = 0; from <= text.size();) {
+    const size_t comma = std::min(text.find(',', from), text.size());
+    const std::string_view one = trim(text.substr(from, comma - from));
+    const bool last = comma == text.size();
+    if (one.empty() && last) break;
+    if (one.empty()) {
+      scanner.fail(parts.empty() ? "expected a version specifier before `,`"
+                                 : "expected a version specifier between two commas");
+    }
     if (std::string_view("=!<>~").find(one.front()) == std::string_view::npos) {
       scanner.fail("expected a version specifier, found `" + std::string(one.substr(0, 60)) + "`");
     }
-    if (!SpecifierSet::try_parse(one)) {
-      scanner.at = static_cast<size_t>(text.data() - scanner.text.data()) + text.find(one);
+    auto specifier = Specifier::try_parse(one);
+    if (!specifier) {
+      scanner.at = static_cast<size_t>(one.data() - scanner.text.data());
       scanner.fail("`" + std::string(one.substr(0, 60)) + "` is not a version specifier");
     }
+    parts.push_back(*std::move(specifier));
+    from = comma + 1;
   }
-  return SpecifierSet::parse(trimmed);
+  return SpecifierSet(std::move(parts));
 }
 
-void parse_versions(Scanner& scanner, Requirement& out) {
+void parse_versions(Scanner& scanner, Requirement& out, bool legacy) {
   const bool parenthesis = scanner.eat("(");
   size_t end = scanner.text.find(parenthesis ? ')' : ';', scanner.at);
   if (parenthesis && end == std::string_view::npos) scanner.fail("expected `)` after the version specifiers");
   end = std::min(end, scanner.text.size());
-  out.specifiers = parse_specifiers(scanner, scanner.text.substr(scanner.at, end - scanner.at));
+  const std::string_view text = scanner.text.substr(scanner.at, end - scanner.at);
+  if (legacy) {
+    auto repaired = SpecifierSet::try_parse_legacy(text);
+    if (!repaired) scanner.fail("expected version specifiers");
+    out.specifiers = *std::move(repaired);
+  } else {
+    out.specifiers = parse_specifiers(scanner, text);
+  }
   scanner.at = end + (parenthesis ? 1 : 0);
   scanner.skip_space();
 }
@@ -83,9 +96,7 @@ void parse_reference(Scanner& scanner, Requirement& out) {
   if (!scanner.done() && scanner.peek() != ';') scanner.fail("expected ` ;` or the end after the URL");
 }
 
-}  // namespace
-
-Requirement Requirement::parse(std::string_view text) {
+Requirement parse_requirement(std::string_view text, bool legacy) {
   Scanner scanner{trim(text)};
   if (scanner.text.size() > kMaxTextBytes) scanner.fail("the requirement is too long");
   Requirement out;
@@ -96,7 +107,7 @@ Requirement Requirement::parse(std::string_view text) {
   if (scanner.eat("@")) {
     parse_reference(scanner, out);
   } else {
-    parse_versions(scanner, out);
+    parse_versions(scanner, out, legacy);
   }
   if (scanner.eat(";")) {
     out.marker = MarkerParser::parse(scanner);
@@ -104,6 +115,29 @@ Requirement Requirement::parse(std::string_view text) {
   }
   if (!scanner.done()) scanner.fail("expected `;` or the end of the requirement");
   return out;
+}
+
+}  // namespace
+
+Requirement Requirement::parse(std::string_view text) {
+  return parse_requirement(text, false);
+}
+
+std::optional<Requirement> Requirement::try_parse_legacy(std::string_view text) {
+  try {
+    return parse_requirement(text, false);
+  } catch (const Error&) {
+  }
+  // Quotes belong to markers; before one they are strays.
+  const size_t marker = std::min(text.find(';'), text.size());
+  std::string clean(text.substr(0, marker));
+  std::erase_if(clean, [](char c) { return c == '\'' || c == '"'; });
+  clean += text.substr(marker);
+  try {
+    return parse_requirement(clean, true);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 std::string Requirement::text() const {

@@ -1,5 +1,6 @@
 #pragma once
 // One requirement ("Dependency specifiers", formerly PEP 508): name[extras] specifier ; marker, or name @ url.
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,8 @@ struct Requirement {
   Marker marker;
   // Throws Error bad_input: message with the column, subject = the text.
   static Requirement parse(std::string_view text);
+  // For the metadata of third parties only: specifiers as SpecifierSet::try_parse_legacy() takes them.
+  static std::optional<Requirement> try_parse_legacy(std::string_view text);
   std::string text() const;
 };
 

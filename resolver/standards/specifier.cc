@@ -35,34 +35,6 @@ bool parse_arbitrary(Specifier& out) {
   return true;
 }
 
-// Which operands each operator takes: PEP 440, "Version specifiers".
-std::optional<Specifier> parse_one(std::string_view text) {
-  Specifier out;
-  const auto op = eat_sign(text);
-  if (!op) return std::nullopt;
-  out.op = *op;
-  out.raw = trim(text);
-  if (out.op == SpecifierOp::arbitrary) return parse_arbitrary(out) ? std::optional(out) : std::nullopt;
-
-  const bool equality = out.op == SpecifierOp::equal || out.op == SpecifierOp::not_equal;
-  std::string_view operand = out.raw;
-  if (operand.ends_with(".*")) {
-    if (!equality) return std::nullopt;
-    out.prefix = true;
-    operand.remove_suffix(2);
-  }
-  auto version = Version::try_parse(operand);
-  if (!version) return std::nullopt;
-  if (out.prefix && (version->is_prerelease() || version->is_postrelease() || version->is_local() ||
-                     operand.back() < '0' || operand.back() > '9')) {
-    return std::nullopt;
-  }
-  if (version->is_local() && !equality) return std::nullopt;
-  if (out.op == SpecifierOp::compatible && version->release_size() < 2) return std::nullopt;
-  out.version = *std::move(version);
-  return out;
-}
-
 // Zero padded: ==1.1.* takes 1.1, and ==1.0.* takes 1.
 bool has_prefix(const Version& version, const Version& prefix, size_t size) {
   if (version.epoch() != prefix.epoch()) return false;
@@ -113,6 +85,34 @@ std::optional<std::string_view> next_part(std::string_view& text) {
 
 }  // namespace
 
+// Which operands each operator takes: PEP 440, "Version specifiers".
+std::optional<Specifier> Specifier::try_parse(std::string_view text) {
+  Specifier out;
+  const auto op = eat_sign(text);
+  if (!op) return std::nullopt;
+  out.op = *op;
+  out.raw = trim(text);
+  if (out.op == SpecifierOp::arbitrary) return parse_arbitrary(out) ? std::optional(out) : std::nullopt;
+
+  const bool equality = out.op == SpecifierOp::equal || out.op == SpecifierOp::not_equal;
+  std::string_view operand = out.raw;
+  if (operand.ends_with(".*")) {
+    if (!equality) return std::nullopt;
+    out.prefix = true;
+    operand.remove_suffix(2);
+  }
+  auto version = Version::try_parse(operand);
+  if (!version) return std::nullopt;
+  if (out.prefix && (version->is_prerelease() || version->is_postrelease() || version->is_local() ||
+                     operand.back() < '0' || operand.back() > '9')) {
+    return std::nullopt;
+  }
+  if (version->is_local() && !equality) return std::nullopt;
+  if (out.op == SpecifierOp::compatible && version->release_size() < 2) return std::nullopt;
+  out.version = *std::move(version);
+  return out;
+}
+
 std::string Specifier::text() const {
   return std::string(sign(op)) + raw;
 }
@@ -141,22 +141,20 @@ bool Specifier::contains(const Version& candidate, std::string_view candidate_te
 
 SpecifierSet SpecifierSet::parse(std::string_view text) {
   if (text.size() > kMaxTextBytes) throw Error(ErrorKind::bad_input, "the version specifier is too long");
-  SpecifierSet out;
+  if (auto out = try_parse(text)) return *std::move(out);
   while (const auto part = next_part(text)) {
-    auto specifier = parse_one(*part);
-    if (!specifier) {
-      throw Error(ErrorKind::bad_input, "`" + std::string(part->substr(0, 100)) + "` is not a version specifier");
-    }
-    out.parts_.push_back(*std::move(specifier));
+    if (Specifier::try_parse(*part)) continue;
+    throw Error(ErrorKind::bad_input, "`" + std::string(part->substr(0, 100)) + "` is not a version specifier");
   }
-  return out;
+  return {};
 }
 
 std::optional<SpecifierSet> SpecifierSet::try_parse(std::string_view text) {
   if (text.size() > kMaxTextBytes) return std::nullopt;
   SpecifierSet out;
+  out.parts_.reserve(static_cast<size_t>(std::count(text.begin(), text.end(), ',')) + 1);
   while (const auto part = next_part(text)) {
-    auto specifier = parse_one(*part);
+    auto specifier = Specifier::try_parse(*part);
     if (!specifier) return std::nullopt;
     out.parts_.push_back(*std::move(specifier));
   }

@@ -16,6 +16,7 @@ struct Specifier {
   Version version;
   bool prefix = false;  // "==1.1.*"
   std::string raw;      // the version's text as written; for === the whole comparison
+  static std::optional<Specifier> try_parse(std::string_view text);  // one, without commas
   std::string text() const;
   // Pre-releases are matched by order alone; whether they are wanted is the caller's policy.
   // `candidate_text` is for === (compares texts, case-insensitively); default: version.text().
@@ -24,9 +25,14 @@ struct Specifier {
 
 class SpecifierSet {
  public:
-  SpecifierSet() = default;                          // everything
+  SpecifierSet() = default;  // everything
+  explicit SpecifierSet(std::vector<Specifier> parts) : parts_(std::move(parts)) {}
   static SpecifierSet parse(std::string_view text);  // throws Error bad_input with the offending part
   static std::optional<SpecifierSet> try_parse(std::string_view text);
+  // For requires-python and requirements in the metadata of third parties only: what try_parse() refuses is repaired
+  // where only one thing can be meant, as published files have it: ">=3.6.*", "!=3.0*", ">= 2.7 <3", "!=~5.0",
+  // ">=2.7'", ">dev", ">=9.0a1.0".
+  static std::optional<SpecifierSet> try_parse_legacy(std::string_view text);
   bool contains(const Version& version, std::string_view candidate_text = "") const;
   bool empty() const { return parts_.empty(); }
   bool mentions_prerelease()

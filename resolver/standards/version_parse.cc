@@ -8,7 +8,7 @@
 namespace dae::resolver {
 namespace {
 
-constexpr size_t kMaxTextBytes = 1024;
+constexpr size_t kMaxTextBytes = 1024, kShortBytes = 48;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -73,6 +73,11 @@ struct VersionScanner {
     rest = before;
     return std::nullopt;
   }
+  std::optional<std::pair<char, uint64_t>> pre() {
+    const auto found = suffix({"alpha", "a", "beta", "b", "preview", "pre", "c", "rc"});
+    if (!found) return std::nullopt;
+    return std::pair(found->first < 2 ? 'a' : found->first < 4 ? 'b' : 'r', found->second);
+  }
   std::optional<uint64_t> post() {
     if (rest.size() > 1 && rest[0] == '-' && is_digit(rest[1])) {  // "1.0-1", without a word
       rest.remove_prefix(1);
@@ -107,17 +112,31 @@ struct VersionScanner {
     }
   }
 
-  // Digits and dots only, at most four segments: most versions there are, without an allocation.
-  static uint64_t simple(std::string_view text) {
+  // At most four segments and one suffix: nearly every version there is, without an allocation. 0: not of this shape.
+  static uint64_t compact(std::string_view lowered) {
     uint64_t release[small::kSegments];
     size_t size = 0;
-    VersionScanner scanner{text};
+    VersionScanner scanner{lowered};
     do {
       const auto segment = size < small::kSegments ? scanner.number() : std::nullopt;
       if (!segment) return 0;
       release[size++] = *segment;
-    } while (scanner.eat('.'));
-    return scanner.rest.empty() && !scanner.overflow ? small::make(release, size, small::final, 0) : 0;
+    } while (scanner.rest.size() > 1 && is_digit(scanner.rest[1]) && scanner.eat('.'));
+    small::Kind kind = small::final;
+    uint64_t number = 0;
+    if (!scanner.rest.empty()) {
+      if (const auto pre = scanner.pre()) {
+        kind = pre->first == 'a' ? small::alpha : pre->first == 'b' ? small::beta : small::candidate;
+        number = pre->second;
+      } else if (const auto post = scanner.post()) {
+        kind = small::post;
+        number = *post;
+      } else if (const auto found = scanner.suffix({"dev"})) {
+        kind = small::dev;
+        number = found->second;
+      }
+    }
+    return scanner.rest.empty() && !scanner.overflow ? small::make(release, size, kind, number) : 0;
   }
 
   bool parts(Version::Parts& out) {
@@ -129,9 +148,7 @@ struct VersionScanner {
       rest = before;
     }
     if (!release(out.release)) return false;
-    if (const auto found = suffix({"alpha", "a", "beta", "b", "preview", "pre", "c", "rc"})) {
-      out.pre = std::pair(found->first < 2 ? 'a' : found->first < 4 ? 'b' : 'r', found->second);
-    }
+    out.pre = pre();
     out.post = post();
     if (const auto found = suffix({"dev"})) out.dev = found->second;
     if (eat('+') && !local(out.local)) return false;
@@ -142,15 +159,21 @@ struct VersionScanner {
     while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
     while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
     if (text.empty() || text.size() > kMaxTextBytes) return std::nullopt;
-    Version out;
-    if (const uint64_t key = simple(text)) {
+    char buffer[kShortBytes];
+    std::string longer;
+    char* const lowered = text.size() <= kShortBytes ? buffer : (longer.resize(text.size()), longer.data());
+    for (size_t i = 0; i < text.size(); ++i) {
+      const char c = text[i];
+      lowered[i] = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    }
+    const std::string_view whole(lowered, text.size());
+    if (const uint64_t key = compact(whole)) {
+      Version out;
       out.key_ = key;
       return out;
     }
-    std::string lowered(text);
-    for (char& c : lowered) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
     Version::Parts parsed;
-    if (!VersionScanner{lowered}.parts(parsed)) return std::nullopt;
+    if (!VersionScanner{whole}.parts(parsed)) return std::nullopt;
     return Version::from_parts(std::move(parsed));
   }
 };

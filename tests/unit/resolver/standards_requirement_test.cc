@@ -62,5 +62,26 @@ TEST(Requirement, NamesTheColumnOfTheWholeText) {
   }
 }
 
+TEST(Requirement, RepairsWhatOldMetadataHolds) {
+  const std::pair<const char*, const char*> table[] = {
+      {"elasticsearch-dsl (>=7.2.0<8.0.0)", "elasticsearch-dsl<8.0.0,>=7.2.0"},
+      {"torch (>=1.9.*)", "torch>=1.9"},
+      {"botocore>=1.3.0,<1.4.0',", "botocore<1.4.0,>=1.3.0"},
+      {"'numpy' >=1.19\"; python_version >= \"3.7\"", "numpy>=1.19; python_version >= \"3.7\""},
+      {"jupyter-core (!=~5.0,>=4.12)", "jupyter-core!=5.0.*,>=4.12"},
+      {"a[b] >= 2.7 <3 ; extra == 'x'", "a[b]<3,>=2.7; extra == \"x\""},
+      {"flask>=2", "flask>=2"},
+      {"a @ https://h/it's.zip", "a @ https://h/it's.zip"},
+  };
+  for (const auto& [written, repaired] : table) {
+    const auto requirement = Requirement::try_parse_legacy(written);
+    ASSERT_TRUE(requirement) << written;
+    EXPECT_EQ(requirement->text(), repaired) << written;
+  }
+  for (const char* text : {"", "flask 2.0", "flask; os_nam == 'x'", "flask (>=1", "flask ^1.0", "-a >=1.*"}) {
+    EXPECT_FALSE(Requirement::try_parse_legacy(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace dae::resolver

@@ -131,5 +131,43 @@ TEST(SpecifierSet, KnowsWhenAPreReleaseIsNamed) {
   }
 }
 
+TEST(SpecifierSet, RepairsWhatOldMetadataHolds) {
+  const std::pair<const char*, const char*> table[] = {
+      {">=3.6.*", ">=3.6"},
+      {">=2.7,<3.4.*", "<3.4,>=2.7"},
+      {">=1.*", ">=1"},
+      {">=7.2.0<8.0.0", "<8.0.0,>=7.2.0"},
+      {">= 2.7 <3", "<3,>=2.7"},
+      {">=3.6,<4,", "<4,>=3.6"},
+      {">2.6'", ">2.6"},
+      {">= '2.7'", ">=2.7"},
+      {">=\"3.6\"", ">=3.6"},
+      {">=2.7, !=3.0.*, !=3.1.*', !=3.2.*'", "!=3.0.*,!=3.1.*,!=3.2.*,>=2.7"},
+      {">=1.3.0,<1.4.0',", "<1.4.0,>=1.3.0"},
+      {">=2.7,!=3.0*,!=3.1*", "!=3.0.*,!=3.1.*,>=2.7"},
+      {"!=3.0.*.*,>=2.7", "!=3.0.*,>=2.7"},
+      {"!=~5.0,>=4.12", "!=5.0.*,>=4.12"},
+      {"!=~5", "!=5.*"},
+      {">dev", ">0.0.0dev"},
+      {">=9.0.0a1.0", ">=9.0.0a1"},
+      {">=9a1.0", ">=9a1"},
+      {"==1.0", "==1.0"},
+      {"", ""},
+  };
+  for (const auto& [written, repaired] : table) {
+    const auto set = SpecifierSet::try_parse_legacy(written);
+    ASSERT_TRUE(set) << written;
+    EXPECT_EQ(set->text(), repaired) << written;
+  }
+  EXPECT_FALSE(SpecifierSet::try_parse(">=3.6.*"));  // only where it is asked for
+}
+
+TEST(SpecifierSet, DoesNotRepairWhatCouldMeanSeveralThings) {
+  for (const char* text : {"3.6", "=3.6", "=>3.6", "^1.0", "==3*", "~=1", "~=1.4.*", ">=3.6.x", ">=", "foo",
+                           ">=1.0 foo", "<dev", ">=1.0 2.0", ">=9.0.0c1.0"}) {
+    EXPECT_FALSE(SpecifierSet::try_parse_legacy(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace dae::resolver
