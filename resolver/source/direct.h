@@ -48,7 +48,8 @@ struct SourceTree {
   // "": a local directory, whose contents are hashed.
   std::string identity;
   bool editable = false;
-  std::string label;  // for messages
+  bool scratch = false;  // a build may write into it: nobody else reads it
+  std::string label;     // for messages
   Path project() const { return subdirectory.empty() ? root : root / subdirectory; }
 };
 

@@ -12,6 +12,8 @@
 
 namespace dae::resolver::git {
 
+bool looks_like_commit(const std::string& text);  // 4 to 40 hex digits
+
 struct Submodule {
   std::string path;    // below the tree's top
   std::string url;     // as .gitmodules has it, or "" when it does not name the path

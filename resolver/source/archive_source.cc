@@ -1,0 +1,164 @@
+#include "resolver/source/archive_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/archive.h"
+#include "base/error.h"
+#include "base/http.h"
+#include "base/strings.h"
+#include "base/value.h"
+#include "resolver/source/source_tree.h"
+#include "resolver/standards/direct_url.h"
+
+namespace dae::resolver {
+namespace {
+
+constexpr uint64_t kMaxFileBytes = 4ull << 30;
+constexpr uint64_t kMaxUnpackedBytes = 8ull << 30;
+
+// What a URL gave last.
+struct Memory {
+  std::string etag, last_modified;
+  FetchedFile file;
+};
+
+Path memory_path(const Path& cache_dir, const std::string& url) {
+  return cache_dir / "direct-v1" / (Digest::of(strip_url_credentials(url)).short_hex(32) + ".json");
+}
+
+// Anything odd counts as not remembered.
+std::optional<Memory> recall(const Path& path, const BlobStore& blobs) {
+  const auto text = read_file_if_exists(path, 1 << 16);
+  if (!text) return std::nullopt;
+  try {
+    const Value root = parse_json(*text, path.string()).root;
+    Memory out;
+    out.etag = root.get_string("etag");
+    out.last_modified = root.get_string("last_modified");
+    out.file.digest = Digest::parse(root.get_string("sha256"));
+    const auto size_bytes = blobs.size_bytes(out.file.digest);
+    if (!size_bytes) return std::nullopt;
+    out.file.size_bytes = *size_bytes;
+    return out;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+[[noreturn]] void wrong_digest(const std::string& wanted, const Digest& found, const std::string& label) {
+  throw Error(ErrorKind::verification, "its digest is not the one that was stated", label,
+              "the file was replaced, or altered on the way; do not install it")
+      .because(fmt::format("sha256 {}, stated {}", found.hex(), wanted));
+}
+
+void check_answer(const HttpResponse& answer, const std::string& label) {
+  if (answer.ok()) return;
+  const bool denied = answer.status == 401 || answer.status == 403, gone = answer.status == 404 || answer.status == 410;
+  throw Error(denied ? ErrorKind::refused
+              : gone ? ErrorKind::not_found
+                     : ErrorKind::network,
+              fmt::format("the server answered {} {}", answer.status, http_reason(answer.status)), label,
+              denied ? "put the credentials of this host in your netrc file" : "");
+}
+
+}  // namespace
+
+FetchedFile fetch_direct_file(const std::string& url, const std::string& sha256, const std::string& label,
+                              Transport& transport, BlobStore& blobs, const Path& cache_dir, bool offline,
+                              EventSink& events) {
+  if (!sha256.empty()) {
+    const Digest digest = Digest::parse(sha256);
+    if (const auto size_bytes = blobs.size_bytes(digest)) return {digest, *size_bytes};
+  }
+  const Path remembered = memory_path(cache_dir, url);
+  std::optional<Memory> memory = recall(remembered, blobs);
+  if (memory && !sha256.empty() && memory->file.digest.hex() != sha256) memory.reset();
+  if (offline) {
+    if (memory) return memory->file;
+    throw Error(ErrorKind::refused, "the file is not in the cache, and `--offline` forbids fetching it", label,
+                "run it once without `--offline`");
+  }
+  Activity activity(events, "downloading", label.substr(label.rfind('/') + 1), 0, true);
+  const std::unique_ptr<BlobWriter> writer = blobs.writer();
+  HttpRequest request;
+  request.url = url;
+  request.body_limit_bytes = kMaxFileBytes;
+  request.headers.add("Accept-Encoding", "identity");  // the digest is that of the file
+  if (memory && !memory->etag.empty()) request.headers.add("If-None-Match", memory->etag);
+  if (memory && !memory->last_modified.empty()) request.headers.add("If-Modified-Since", memory->last_modified);
+  request.on_restart = [&] { writer->restart(); };
+  request.on_body = [&](std::string_view bytes) {
+    writer->write(bytes);
+    activity.progress(writer->size_bytes());
+  };
+  const HttpResponse answer = transport.send(std::move(request));
+  if (answer.status == 304 && memory) {
+    activity.finish();
+    return memory->file;
+  }
+  check_answer(answer, label);
+  if (writer->size_bytes() == 0 && !answer.body.empty()) writer->write(answer.body);
+  FetchedFile out;
+  out.size_bytes = writer->size_bytes();
+  out.digest = writer->commit();
+  if (!sha256.empty() && out.digest.hex() != sha256) {
+    blobs.remove(out.digest);
+    wrong_digest(sha256, out.digest, label);
+  }
+  activity.finish();
+  make_dirs(remembered.parent_path());
+  write_file_atomic(remembered,
+                    canonical_json(Value::object({{"etag", answer.headers.get("ETag")},
+                                                  {"last_modified", answer.headers.get("Last-Modified")},
+                                                  {"sha256", out.digest.hex()}})),
+                    0644, Durability::none);
+  return out;
+}
+
+FetchedFile take_local_file(const Path& path, const std::string& sha256, const std::string& label, BlobStore& blobs) {
+  const auto info = file_info(std::filesystem::weakly_canonical(path));
+  if (!info || !info->is_file()) throw Error(ErrorKind::not_found, "there is no such file", label);
+  if (info->size_bytes > kMaxFileBytes) throw Error(ErrorKind::bad_input, "the file is too large", label);
+  const Digest digest = sha256_file(path);
+  if (!sha256.empty() && digest.hex() != sha256) wrong_digest(sha256, digest, label);
+  if (!blobs.has(digest)) {
+    const TempDir copy("dae-file-");
+    copy_file(path, copy.path() / "file");
+    blobs.adopt(copy.path() / "file", digest);
+  }
+  return {digest, info->size_bytes};
+}
+
+Path unpack_source(const Path& archive, const Path& into, const std::string& label) {
+  make_dirs(into);
+  ArchiveLimits limits;
+  limits.total_bytes = kMaxUnpackedBytes;
+  try {
+    unpack_archive(archive, into, limits);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::bad_input) throw;
+    throw Error(ErrorKind::bad_input, error.message(), label, error.hint());
+  }
+  check_links_stay_inside(into, label);
+  const std::vector<std::string> names = list_dir(into);
+  if (names.size() != 1) return into;
+  const auto info = file_info(into / names.front());
+  return info && info->is_dir() ? into / names.front() : into;
+}
+
+std::string wheel_metadata(const Path& wheel, const std::string& label) {
+  try {
+    for (const ArchiveEntry& entry : list_archive(wheel)) {
+      const bool at_top = std::ranges::count(entry.name, '/') == 1;
+      if (at_top && entry.name.ends_with(".dist-info/METADATA")) return read_archive_member(wheel, entry.name);
+    }
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::bad_input) throw;
+    throw Error(ErrorKind::bad_input, error.message(), label, error.hint());
+  }
+  throw Error(ErrorKind::bad_input, "the wheel has no METADATA", label);
+}
+
+}  // namespace dae::resolver
