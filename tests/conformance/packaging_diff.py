@@ -2,6 +2,8 @@
 
     packaging_diff.py <standards_probe> [cases] [seed]
 
+100,000 random cases beside the tabled ones unless the argument or DAE_PACKAGING_CASES says otherwise (some five seconds).
+
 Exit status 0: no difference beyond those listed in KNOWN, 1: differences (printed), 77: no library to compare with.
 """
 import os
@@ -225,6 +227,16 @@ class Cases:
         return "wheel", text + self.pick([".whl", ".whl", ".whl", ".whl", ".WHL"])
 
 
+    def target(self):
+        machine = self.pick(["x86_64", "i686", "aarch64", "armv7l", "armv8l", "ppc64le", "ppc64", "s390x", "riscv64", "loongarch64"])
+        mac = self.pick(["x86_64", "arm64"])
+        major = self.pick([10, 11, 12, 15, 26]) if mac == "x86_64" else self.pick([11, 12, 15, 26])
+        platform = self.pick([f"manylinux_2_{self.random.randint(0, 60)}_{machine}", f"musllinux_1_{self.random.randint(0, 5)}_{machine}",
+                              f"linux_{machine}", f"macosx_{major}_{self.random.randint(4, 16)}_{mac}", "win_amd64", "win32", "win_arm64"])
+        minor = self.random.randint(8, 20)
+        return "tags", f"3.{minor}", platform, self.pick(["", "", "pypy", "t"] if minor >= 13 else ["", "", "pypy"])
+
+
 def yes_no(value):
     return "yes" if value else "no"
 
@@ -293,11 +305,14 @@ def parse_requirement(text):
     return [utils.canonicalize_name(r.name), ",".join(extras), str(r.specifier), r.url or "", str(r.marker or "")]
 
 
-def target_tags(python, platform, threads):
-    """The tags of a machine that is described, not the one this runs on."""
-    minor = int(python.split(".")[1])
-    interpreter = f"cp3{minor}"
+def platforms_of(platform):
+    """What the library says of a machine that is described, not the one this runs on."""
     family, _, rest = platform.partition("_")
+    if platform.startswith("win"):
+        return [platform]
+    if family == "macosx":
+        major, minor, arch = rest.split("_", 2)
+        return list(tags.mac_platforms((int(major), int(minor)), arch))
     if family == "linux":
         archs, libc = [rest], None
     else:
@@ -309,10 +324,18 @@ def target_tags(python, platform, threads):
     _manylinux._get_glibc_version = lambda: _manylinux._GLibCVersion(*libc)
     _manylinux._get_manylinux_module = lambda: None
     _musllinux._get_musl_version = lambda executable: _musllinux._MuslVersion(*libc) if family == "musllinux" else None
-    platforms = [f"linux_{arch}" for arch in archs] + list(_manylinux.platform_tags(archs)) + list(_musllinux.platform_tags(archs))
-    abi = interpreter + threads
-    found = list(tags.cpython_tags((3, minor), [abi], platforms)) + list(tags.compatible_tags((3, minor), interpreter, platforms))
-    return " ".join(map(str, found))
+    return [f"linux_{arch}" for arch in archs] + list(_manylinux.platform_tags(archs)) + list(_musllinux.platform_tags(archs))
+
+
+def target_tags(python, platform, kind):
+    minor = int(python.split(".")[1])
+    platforms = platforms_of(platform)
+    if kind == "pypy":
+        found = list(tags.generic_tags(f"pp3{minor}", [f"pypy3{minor}_pp73"], platforms))
+        return " ".join(map(str, found + list(tags.compatible_tags((3, minor), "pp3", platforms))))
+    interpreter = f"cp3{minor}"
+    found = list(tags.cpython_tags((3, minor), [interpreter + kind], platforms))
+    return " ".join(map(str, found + list(tags.compatible_tags((3, minor), interpreter, platforms))))
 
 
 def wheel(name):
@@ -345,9 +368,11 @@ TABLE = [  # from the sharp edges of each standard
         ("<1.0.post1", "1.0.post1.dev0"), (">1.0.dev1", "1.0.dev1+x"), ("<0", "0.dev0"), (">=1.0+x", "1.0"), ("==1.0", "1.0.0.0.0.0")]],
     ("version cmp", "1.0+1", "1.0+a"), ("version cmp", "1.0", "1.0.0.0.0"), ("version cmp", "1.0.dev1", "1.0a1.dev1"),
     ("version text", "1.0a.-1"), ("version text", "18446744073709551616"), ("version text", "1.0-1.dev"), ("version text", " v1.0 "),
-    *[("tags", f"3.{minor}", platform, threads) for minor in (8, 9, 11, 13, 15) for threads in ("", "t") for platform in (
+    *[("tags", f"3.{minor}", platform, kind) for minor in (8, 9, 11, 13, 15) for kind in ("", "t", "pypy") for platform in (
         "manylinux_2_36_x86_64", "manylinux_2_17_aarch64", "manylinux_2_12_x86_64", "manylinux_2_5_i686", "manylinux_2_31_armv8l",
-        "musllinux_1_2_x86_64", "musllinux_1_0_aarch64", "linux_x86_64", "linux_riscv64")],
+        "musllinux_1_2_x86_64", "musllinux_1_0_aarch64", "linux_x86_64", "linux_riscv64", "macosx_10_4_x86_64", "macosx_10_15_x86_64",
+        "macosx_10_16_x86_64", "macosx_11_0_x86_64", "macosx_14_5_x86_64", "macosx_11_0_arm64", "macosx_26_1_arm64", "win_amd64",
+        "win32", "win_arm64") if kind != "t" or minor >= 13],
     *[("name", text) for text in ["a", "A.-_b", "-a", "a-", "", "a b", "a\u00e9", "Foo.Bar__baz"]],
 ]
 
@@ -373,10 +398,12 @@ def questions(cases, count):
             groups = cases.pick(["", "dev,test", "foo_bar"])
             values = "|".join(f"{key}={value}" for key, value in cases.environment().items())
             yield "marker eval", values, extras, groups, cases.marker(lock)
-        elif kind < 0.95:
+        elif kind < 0.94:
             yield "req parse", cases.requirement()
-        else:
+        elif kind < 0.99:
             yield cases.file_name()
+        else:
+            yield cases.target()
 
 
 def expected(fields):
@@ -408,7 +435,7 @@ def same(fields, ours, theirs):
 
 def main():
     probe = sys.argv[1]
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 40000
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else int(os.environ.get("DAE_PACKAGING_CASES", "100000"))
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 440508
     asked = [q for q in questions(Cases(seed), count) if not any("\t" in f or "\n" in f for f in q)]
     done = subprocess.run([probe], input="\n".join("\t".join(q) for q in asked) + "\n", capture_output=True, text=True)

@@ -78,6 +78,7 @@ std::string target_tags(const Fields& in) {
   target.python_version = in.at(1);
   target.platform = in.at(2);
   target.free_threaded = in.at(3) == "t";
+  if (in.at(3) == "pypy") target.implementation = "pypy";
   return join(TagSet(target).tags(), " ");
 }
 
