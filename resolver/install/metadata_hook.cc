@@ -18,9 +18,10 @@ constexpr int64_t kEnvironmentDays = 7;  // then newer build tools are looked fo
 constexpr size_t kLogLines = 15;
 constexpr uint64_t kMaxMetadataBytes = 16ull << 20;
 constexpr int kNoHook = 77;
+constexpr const char* kAnswer = "answer.json";
 
-// Speaks to the backend (PEP 517 "Build backend interface"). Arguments: backend, backend-path parts joined by '\n',
-// what to do, where to put the answer. What backends print goes to our log; the answer goes into files.
+// Speaks to the backend (PEP 517 "Build backend interface", PEP 660). Arguments: backend, backend-path parts joined by
+// '\n', the hook, where to put what it makes. What backends print goes to our log; the answer goes into a file.
 constexpr const char* kHook = R"py(
 import importlib, json, os, sys
 backend, paths, action, out = sys.argv[1:5]
@@ -29,16 +30,15 @@ module, _, attributes = backend.partition(":")
 obj = importlib.import_module(module)
 for name in filter(None, attributes.split(".")):
     obj = getattr(obj, name)
-if action == "requires":
-    hook = getattr(obj, "get_requires_for_build_wheel", None)
-    with open(os.path.join(out, "requires.json"), "w") as f:
-        json.dump(list(hook({}) if hook else []), f)
+hook = getattr(obj, action, None)
+if action.startswith("get_requires_"):
+    answer = list(hook({}) if hook else [])
+elif hook is None:
+    sys.exit(77)
 else:
-    hook = getattr(obj, "prepare_metadata_for_build_wheel", None)
-    if hook is None:
-        sys.exit(77)
-    with open(os.path.join(out, "folder.json"), "w") as f:
-        json.dump(hook(out, {}), f)
+    answer = hook(out, {})
+with open(os.path.join(out, "answer.json"), "w") as f:
+    json.dump(answer, f)
 )py";
 
 // What an absent [build-system] means (PEP 518; the backend is PEP 517's for such projects).
@@ -81,26 +81,40 @@ class Preparation {
         events_(events),
         system_(build_system_of(project, label)) {}
 
-  std::optional<std::string> run() {
-    Path environment = environment_for(system_.requires_);
+  std::optional<std::string> metadata() {
     const TempDir out("dae-metadata-");
-    if (call("requires", environment, out.path()) != 0) fail();
-    const Document asked = parse_json(read_file(out.path() / "requires.json", kMaxMetadataBytes), "requires.json");
-    std::vector<std::string> all = system_.requires_;
-    for (const Value& item : asked.root.as_array()) all.push_back(item.as_string());
-    if (all.size() > system_.requires_.size()) environment = environment_for(all);
-    const int code = call("metadata", environment, out.path());
-    if (code == kNoHook) return std::nullopt;
-    if (code != 0) fail();
-    const std::string folder =
-        parse_json(read_file(out.path() / "folder.json", kMaxMetadataBytes), "folder.json").root.as_string();
-    if (folder.find('/') != std::string::npos || !folder.ends_with(".dist-info")) {
+    const auto folder = run("wheel", "prepare_metadata_for_build_wheel", out.path());
+    if (!folder) return std::nullopt;
+    if (folder->find('/') != std::string::npos || !folder->ends_with(".dist-info")) {
       throw Error(ErrorKind::failed, "its build backend named a folder that is no .dist-info", label_);
     }
-    return read_file(out.path() / folder / "METADATA", kMaxMetadataBytes);
+    return read_file(out.path() / *folder / "METADATA", kMaxMetadataBytes);
+  }
+
+  void editable(const Path& out) {
+    what_ = "an editable wheel of it cannot be made";
+    if (run("editable", "build_editable", out)) return remove_kept_answer(out);
+    throw Error(ErrorKind::failed, "its build backend makes no editable wheels (PEP 660)", label_,
+                "raise the version of the backend in `build-system.requires`, or require it without `-e`");
   }
 
  private:
+  // What the hook gave: a name below `out`; nullopt when the backend does not have it.
+  std::optional<std::string> run(const std::string& kind, const std::string& hook, const Path& out) {
+    Path environment = environment_for(system_.requires_);
+    if (call("get_requires_for_build_" + kind, environment, out) != 0) fail();
+    std::vector<std::string> all = system_.requires_;
+    for (const Value& item : answer(out).as_array()) all.push_back(item.as_string());
+    if (all.size() > system_.requires_.size()) environment = environment_for(all);
+    const int code = call(hook, environment, out);
+    if (code == kNoHook) return std::nullopt;
+    if (code != 0) fail();
+    return answer(out).as_string();
+  }
+
+  static Value answer(const Path& out) { return parse_json(read_file(out / kAnswer, kMaxMetadataBytes), kAnswer).root; }
+  static void remove_kept_answer(const Path& out) { remove_file(out / kAnswer); }
+
   Path environment_for(std::vector<std::string> requirements) {
     std::sort(requirements.begin(), requirements.end());
     requirements.erase(std::unique(requirements.begin(), requirements.end()), requirements.end());
@@ -150,7 +164,7 @@ class Preparation {
   }
 
   int call(const std::string& action, const Path& environment, const Path& out) {
-    Activity activity(events_, "asking for metadata", label_);
+    Activity activity(events_, "asking its build backend", label_);
     ProcessSpec spec;
     // -S: the interpreter's own packages are none of the build's business.
     spec.argv = {python_.real_executable.string(),
@@ -172,7 +186,7 @@ class Preparation {
   }
 
   [[noreturn]] void fail() const {
-    throw Error(ErrorKind::failed, "its metadata cannot be had: the build backend failed", label_,
+    throw Error(ErrorKind::failed, what_ + ": the build backend failed", label_,
                 "look for a version with a wheel for this Python and platform, or install what the build asks for")
         .because(last_.timed_out ? "it took over ten minutes" : log_tail(last_));
   }
@@ -185,6 +199,7 @@ class Preparation {
   ProcessRunner& runner_;
   EventSink& events_;
   const BuildSystem system_;
+  std::string what_ = "its metadata cannot be had";
   ProcessResult last_;
 };
 
@@ -193,7 +208,12 @@ class Preparation {
 std::optional<std::string> prepare_metadata(const Path& project, const std::string& label, const Path& pip_python,
                                             const Interpreter& python, const Path& cache_dir, ProcessRunner& runner,
                                             EventSink& events) {
-  return Preparation(project, label, pip_python, python, cache_dir, runner, events).run();
+  return Preparation(project, label, pip_python, python, cache_dir, runner, events).metadata();
+}
+
+void build_editable(const Path& project, const std::string& label, const Path& out, const Path& pip_python,
+                    const Interpreter& python, const Path& cache_dir, ProcessRunner& runner, EventSink& events) {
+  Preparation(project, label, pip_python, python, cache_dir, runner, events).editable(out);
 }
 
 }  // namespace dae::resolver

@@ -12,9 +12,15 @@
 namespace dae::resolver {
 
 // `project` holds pyproject.toml or setup.py and may be written to (setup.py leaves *.egg-info behind); `label` is for
-// messages. nullopt: the backend has no such hook, so a wheel must be built. Throws Error failed with the end of the log.
+// messages. nullopt: the backend has no such hook, so a wheel must be built. Throws Error failed with the end of the
+// log.
 std::optional<std::string> prepare_metadata(const Path& project, const std::string& label, const Path& pip_python,
                                             const Interpreter& python, const Path& cache_dir, ProcessRunner& runner,
                                             EventSink& events);
+
+// A wheel below `out` (a folder) that leads to the sources where they are (PEP 660), in the same kind of environment.
+// Throws Error failed also when the backend makes none.
+void build_editable(const Path& project, const std::string& label, const Path& out, const Path& pip_python,
+                    const Interpreter& python, const Path& cache_dir, ProcessRunner& runner, EventSink& events);
 
 }  // namespace dae::resolver

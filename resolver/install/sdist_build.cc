@@ -29,43 +29,6 @@ bool has_pip(const Interpreter& python, ProcessRunner& runner) {
   return runner.run(spec).exit_code == 0;
 }
 
-std::vector<Path> wheels_in(const Path& dir) {
-  std::vector<Path> out;
-  for (const std::string& name : list_dir(dir)) {
-    if (parse_wheel_name(name)) out.push_back(dir / name);
-  }
-  return out;
-}
-
-void run_pip(const Path& builder, const Path& sdist, const Path& out, const std::string& file_name,
-             ProcessRunner& runner) {
-  ProcessSpec spec;
-  // --use-pep517: an old sdist with only a setup.py is built the same isolated way, not by whatever is installed.
-  spec.argv = {builder.string(),
-               "-I",
-               "-m",
-               "pip",
-               "wheel",
-               "--no-deps",
-               "--use-pep517",
-               "--no-input",
-               "--progress-bar",
-               "off",
-               "--disable-pip-version-check",
-               "--wheel-dir",
-               out.string(),
-               sdist.string()};
-  spec.env = {{"PYTHONHOME", ""}, {"PYTHONPATH", ""}, {"PIP_REQUIRE_VIRTUALENV", ""}};
-  // The earliest time a zip can hold, where nobody set another: rebuilt wheels come out alike more often.
-  if (!env_var("SOURCE_DATE_EPOCH")) spec.env["SOURCE_DATE_EPOCH"] = "315532800";
-  spec.timeout_ms = kBuildTimeoutMs;
-  const ProcessResult result = runner.run(spec);
-  if (result.exit_code == 0) return;
-  throw Error(ErrorKind::failed, "building a wheel of it failed", file_name,
-              "look for a version with a wheel for this Python and platform, or install what the build asks for")
-      .because(result.timed_out ? "it took over an hour" : log_tail(result));
-}
-
 }  // namespace
 
 Path builder_python(const Interpreter& python, const Path& cache_dir, ProcessRunner& runner, EventSink& events) {
@@ -92,6 +55,49 @@ Path builder_python(const Interpreter& python, const Path& cache_dir, ProcessRun
   return executable;
 }
 
+std::vector<Path> wheels_in(const Path& dir) {
+  std::vector<Path> out;
+  for (const std::string& name : list_dir(dir)) {
+    if (parse_wheel_name(name)) out.push_back(dir / name);
+  }
+  return out;
+}
+
+void pip_wheel(const Path& builder, const Path& source, const Path& out, const std::string& label,
+               ProcessRunner& runner) {
+  ProcessSpec spec;
+  // --use-pep517: an old sdist with only a setup.py is built the same isolated way, not by whatever is installed.
+  spec.argv = {builder.string(),
+               "-I",
+               "-m",
+               "pip",
+               "wheel",
+               "--no-deps",
+               "--use-pep517",
+               "--no-input",
+               "--progress-bar",
+               "off",
+               "--disable-pip-version-check",
+               "--wheel-dir",
+               out.string(),
+               source.string()};
+  spec.env = {{"PYTHONHOME", ""}, {"PYTHONPATH", ""}, {"PIP_REQUIRE_VIRTUALENV", ""}};
+  // The earliest time a zip can hold, where nobody set another: rebuilt wheels come out alike more often.
+  if (!env_var("SOURCE_DATE_EPOCH")) spec.env["SOURCE_DATE_EPOCH"] = "315532800";
+  spec.timeout_ms = kBuildTimeoutMs;
+  const ProcessResult result = runner.run(spec);
+  if (result.exit_code == 0) return;
+  throw Error(ErrorKind::failed, "building a wheel of it failed", label,
+              "look for a version with a wheel for this Python and platform, or install what the build asks for")
+      .because(result.timed_out ? "it took over an hour" : log_tail(result));
+}
+
+Path only_wheel(const Path& dir, const std::string& label) {
+  const auto built = wheels_in(dir);
+  if (built.size() == 1) return built.front();
+  throw Error(ErrorKind::failed, fmt::format("its build made {} wheels instead of one", built.size()), label);
+}
+
 Path build_sdist(const Path& sdist, const std::string& file_name, const Digest& digest, const Interpreter& python,
                  const Path& cache_dir, ProcessRunner& runner, EventSink& events) {
   if (!is_safe_file_name(file_name)) throw Error(ErrorKind::bad_input, "unsafe file name", file_name);
@@ -109,11 +115,8 @@ Path build_sdist(const Path& sdist, const std::string& file_name, const Digest& 
   const Path named = work.path() / file_name, out = work.path() / "out";
   link_or_copy(sdist, named);
   make_dirs(out);
-  run_pip(builder, named, out, file_name, runner);
-  const auto built = wheels_in(out);
-  if (built.size() != 1) {
-    throw Error(ErrorKind::failed, fmt::format("its build made {} wheels instead of one", built.size()), file_name);
-  }
+  pip_wheel(builder, named, out, file_name, runner);
+  only_wheel(out, file_name);
   rename_path(out, final_dir);
   activity.finish();
   return wheels_in(final_dir).front();
