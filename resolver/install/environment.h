@@ -22,7 +22,6 @@ struct WheelToInstall {
   std::string file_name;
   Digest digest;                // of the wheel; its bytes must be in the blob store when apply() runs
   std::string url;              // for direct_url.json only when direct
-  Digest url_digest = {};       // of what `url` names, when that is an sdist the wheel was built from
   std::string direct_url = {};  // direct_url.json as it shall stand; goes before `url`
   bool local = false;           // of a directory or editable: belongs to this machine, never into an artifact
 };

@@ -3,9 +3,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "resolver/install/environment.h"
+#include "resolver/install/fetch_source.h"
 #include "resolver/install/parallel.h"
 #include "resolver/install/sdist_build.h"
+#include "resolver/install/source_build.h"
+#include "resolver/source/archive_source.h"
 #include "resolver/standards/names.h"
 
 namespace dae::resolver {
@@ -77,40 +79,46 @@ void download(const Selected& item, const Digest& digest, Transport& transport, 
   activity.finish();
 }
 
-void take_in(const Selected& item, const Digest& digest, Transport& transport, BlobStore& blobs, EventSink& events) {
+void take_in(const Selected& item, const Digest& digest, Transport& transport, BlobStore& blobs, EventSink& events,
+             const Path& base_dir) {
   if (blobs.has(digest)) return;
-  if (!item.file.url.empty()) return download(item, digest, transport, blobs, events);
   if (item.file.path.empty()) {
+    if (!item.file.url.empty()) return download(item, digest, transport, blobs, events);
     throw Error(ErrorKind::bad_input, "the lock says neither where it is nor how to get it", item.file.name);
   }
-  const std::string bytes = read_file(item.file.path, kMaxFileBytes);
-  check_size(item, bytes.size());
-  const std::unique_ptr<BlobWriter> writer = blobs.writer();
-  writer->write(bytes);
-  writer->commit(digest);
+  const Path path = base_dir / item.file.path;
+  if (const auto info = file_info(path)) check_size(item, info->size_bytes);
+  take_local_file(path, digest.hex(), item.file.name, blobs);
 }
 
 }  // namespace
 
 std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected, const Interpreter& python,
                                            Transport& transport, BlobStore& blobs, const Path& cache_dir,
-                                           ProcessRunner& runner, EventSink& events, const FetchOptions&) {
+                                           ProcessRunner& runner, EventSink& events, const FetchOptions& options) {
+  OfflineRunner guarded(runner, options.offline);
+  const SourceFetch source{python, transport, blobs, cache_dir, guarded, events, options};
   std::vector<WheelToInstall> out(selected.size());
+  parallel_for(selected.size(), kDownloads, [&](size_t i) {
+    const Selected& item = selected[i];
+    if (item.vcs || item.directory) return;
+    out[i] = {normalize_name(item.name), item.version, item.file.name, digest_of(item), ""};
+    take_in(item, out[i].digest, transport, blobs, events, options.base_dir);
+    if (item.direct) out[i].direct_url = archive_direct_url(item, out[i].digest, options.base_dir);
+  });
+  // Builds use every core by themselves.
   for (size_t i = 0; i < selected.size(); ++i) {
-    out[i] = {normalize_name(selected[i].name), selected[i].version, selected[i].file.name, digest_of(selected[i]), ""};
-    if (selected[i].direct) out[i].url = selected[i].file.url;
-  }
-  parallel_for(selected.size(), kDownloads,
-               [&](size_t i) { take_in(selected[i], out[i].digest, transport, blobs, events); });
-  for (size_t i = 0; i < selected.size(); ++i) {
-    if (selected[i].is_wheel) continue;
+    const Selected& item = selected[i];
+    const bool file = !item.vcs && !item.directory;
+    if (file && item.is_wheel) continue;
+    if (!file || item.direct) {
+      out[i] = wheel_from_source(item, source);
+      continue;
+    }
     const Path wheel =
-        build_sdist(blobs.path(out[i].digest), selected[i].file.name, out[i].digest, python, cache_dir, runner, events);
+        build_sdist(blobs.path(out[i].digest), item.file.name, out[i].digest, python, cache_dir, guarded, events);
     out[i].file_name = wheel.filename().string();
-    const std::unique_ptr<BlobWriter> writer = blobs.writer();
-    writer->write(read_file(wheel, kMaxFileBytes));
-    out[i].url_digest = out[i].digest;
-    out[i].digest = writer->commit();
+    out[i].digest = take_local_file(wheel, "", item.file.name, blobs).digest;
   }
   return out;
 }

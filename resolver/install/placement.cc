@@ -6,11 +6,10 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/http.h"
 #include "base/strings.h"
-#include "base/value.h"
 #include "resolver/install/entry_points.h"
 #include "resolver/install/owners.h"
+#include "resolver/standards/direct_url.h"
 
 namespace dae::resolver {
 namespace {
@@ -29,7 +28,8 @@ class Placing {
     place_entry_points();
     write(site_ + stored_.wheel.dist_info + "/INSTALLER", kInstaller, false);
     // The specification wants direct_url.json for direct references, and forbids it for what comes from an index.
-    if (!wheel_.url.empty()) write(site_ + stored_.wheel.dist_info + "/direct_url.json", direct_url(), false);
+    if (!wheel_.direct_url.empty() || !wheel_.url.empty())
+      write(site_ + stored_.wheel.dist_info + "/direct_url.json", direct_url(), false);
     std::ranges::sort(out_.files, {}, &Placement::target);
     out_.record = record();
     return std::move(out_);
@@ -86,11 +86,8 @@ class Placing {
   }
 
   std::string direct_url() const {
-    const std::string hex = (wheel_.url_digest.empty() ? wheel_.digest : wheel_.url_digest).hex();
-    const Value hashes = Value::object({{"sha256", hex}});
-    const Value archive = Value::object({{"hash", "sha256=" + hex}, {"hashes", hashes}});
-    // Url::text() drops the credentials, as the specification demands.
-    return canonical_json(Value::object({{"archive_info", archive}, {"url", parse_url(wheel_.url).text()}}));
+    if (!wheel_.direct_url.empty()) return wheel_.direct_url;
+    return render_direct_url({wheel_.url, "", DirectUrl::Archive{{{"sha256", wheel_.digest.hex()}}}});
   }
 
   void check_target(const std::string& target) {
