@@ -56,7 +56,9 @@ EnvironmentChange sync_environment(Context& context, const builder::AppFile& app
 void require_environment(const builder::AppFile& app, const resolver::Interpreter& python) {
   if (!exists(lock_path(app)))
     throw Error(ErrorKind::usage, "nothing is installed yet", app.dir.string(), "run `dae install`");
-  WantedWheels wanted = wanted_from_lock(resolver::select(resolver::read_lock(lock_path(app)), python.target()));
+  // Groups and extras may be there or not, as the last install was asked for.
+  WantedWheels wanted =
+      wanted_from_lock(resolver::select(resolver::read_lock(lock_path(app)), python.target(), {{}, {}, false}));
   resolver::InstallPlan plan = resolver::plan_install(environment_path(app), python, wanted.wheels);
   // With sdists in the lock their wheels' digests are not known here: only what the lock names is compared.
   if (plan.make_environment || !plan.add.empty())
