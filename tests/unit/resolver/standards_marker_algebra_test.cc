@@ -72,7 +72,9 @@ TEST(MarkerAlgebra, WritesTheShortestText) {
   };
   for (const auto& [text, expected] : table) {
     EXPECT_EQ(simplified(text), expected) << text;
-    if (*expected) EXPECT_EQ(simplified(expected), expected);
+    if (*expected) {
+      EXPECT_EQ(simplified(expected), expected);
+    }
   }
 }
 
@@ -272,15 +274,29 @@ TEST(MarkerAlgebra, AgreesWithEvaluationOnRandomMarkers) {
       const bool in_a = holds(a, in), in_b = holds(b, in);
       SCOPED_TRACE(in.environment.get("python_full_version"));
       ASSERT_EQ(holds(alone, in), in_a) << alone.text();
-      if (in_b) ASSERT_EQ(holds(under_b, in), in_a) << under_b.text();
-      if (not_a) ASSERT_NE(holds(*not_a, in), in_a) << not_a->text();
-      if (both) ASSERT_EQ(holds(*both, in), in_a && in_b) << both->text();
-      if (either) ASSERT_EQ(holds(*either, in), in_a || in_b) << either->text();
+      if (in_b) {
+        ASSERT_EQ(holds(under_b, in), in_a) << under_b.text();
+      }
+      if (not_a) {
+        ASSERT_NE(holds(*not_a, in), in_a) << not_a->text();
+      }
+      if (both) {
+        ASSERT_EQ(holds(*both, in), in_a && in_b) << both->text();
+      }
+      if (either) {
+        ASSERT_EQ(holds(*either, in), in_a || in_b) << either->text();
+      }
       ASSERT_EQ(holds(conjunction(a, b), in), in_a && in_b);
       ASSERT_EQ(holds(disjunction(a, b), in), in_a || in_b);
-      if (apart) ASSERT_FALSE(in_a && in_b);
-      if (inside) ASSERT_TRUE(!in_a || in_b);
-      if (equal) ASSERT_EQ(in_a, in_b);
+      if (apart) {
+        ASSERT_FALSE(in_a && in_b);
+      }
+      if (inside) {
+        ASSERT_TRUE(!in_a || in_b);
+      }
+      if (equal) {
+        ASSERT_EQ(in_a, in_b);
+      }
     }
   }
   EXPECT_GT(shorter, 1500u);
