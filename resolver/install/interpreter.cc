@@ -9,43 +9,10 @@
 #include "base/strings.h"
 #include "base/value.h"
 #include "resolver/install/interpreter_memory.h"
+#include "resolver/install/interpreter_probe.h"
 
 namespace dae::resolver {
 namespace {
-
-// Runs on anything from 2.7 up, so that an old interpreter is named with its version rather than as broken.
-constexpr const char* kProbe = R"python(
-import json, os, struct, sys, sysconfig
-libc = ""
-try:
-    libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
-except (AttributeError, OSError, ValueError):
-    pass
-if not libc:
-    import glob, subprocess
-    for loader in sorted(glob.glob("/lib/ld-musl-*.so.1")):
-        process = subprocess.Popen([loader], stderr=subprocess.PIPE)
-        for line in process.communicate()[1].decode("utf-8", "replace").splitlines():
-            if line.startswith("Version "):
-                libc = "musl " + line[8:].strip()
-base = getattr(sys, "_base_executable", None) or sys.executable
-real = os.path.realpath(base)
-base_prefix = getattr(sys, "base_prefix", sys.prefix)
-if sys.prefix != base_prefix and real.startswith(os.path.realpath(sys.prefix) + os.sep):
-    real = os.path.realpath(os.path.join(base_prefix, "bin", "python%d.%d" % sys.version_info[:2]))
-version = "%d.%d.%d" % sys.version_info[:3]
-level = {"alpha": "a", "beta": "b", "candidate": "rc"}.get(sys.version_info[3])
-if level:
-    version += level + str(sys.version_info[4])
-implementation = getattr(sys, "implementation", None)
-sys.stdout.write(json.dumps({
-    "implementation": getattr(implementation, "name", "cpython"),
-    "cache_tag": getattr(implementation, "cache_tag", None) or "",
-    "executable": sys.executable, "real_executable": real, "version": version, "libc": libc,
-    "platform": sysconfig.get_platform(), "bits": struct.calcsize("P") * 8,
-    "soabi": sysconfig.get_config_var("SOABI") or "",
-    "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED"))}) + "\n")
-)python";
 
 std::string platform_name(const Value& answer) {
   std::string platform = answer.get_string("platform");
@@ -53,7 +20,7 @@ std::string platform_name(const Value& answer) {
       platform, [](char c) { return c == '-' || c == '.'; }, '_');
   // A 32-bit interpreter on a 64-bit kernel sees the kernel's name.
   if (answer.get_integer("bits") == 32 && platform == "linux_x86_64") return "linux_i686";
-  if (answer.get_integer("bits") == 32 && platform == "linux_aarch64") return "linux_armv7l";
+  if (answer.get_integer("bits") == 32 && platform == "linux_aarch64") return "linux_armv8l";
   return platform;
 }
 
@@ -64,7 +31,7 @@ std::string tail_of(const ProcessResult& result) {
 
 ProbeResult run_probe(ProcessRunner& runner, const Path& executable) {
   ProcessSpec spec;
-  spec.argv = {executable.string(), "-I", "-c", kProbe};
+  spec.argv = {executable.string(), "-I", "-c", kInterpreterProbe};
   // A venv or framework launcher would make the answer one about something else.
   spec.env = {{"__PYVENV_LAUNCHER__", ""}};
   spec.timeout_ms = 30'000;

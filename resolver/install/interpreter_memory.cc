@@ -12,7 +12,7 @@
 namespace dae::resolver {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 Path memory_file() {
   return cache_dir() / "interpreters.json";

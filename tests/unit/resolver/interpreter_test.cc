@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/value.h"
 #include "resolver/install/interpreter.h"
+#include "resolver/install/interpreter_probe.h"
 #include "scoped_env.h"
 
 namespace dae::resolver {
@@ -53,6 +55,9 @@ TEST_F(InterpreterTest, NamesItsTarget) {
   musl.libc = "";
   EXPECT_EQ(musl.target().platform, "linux_x86_64");
   EXPECT_EQ(probe_interpreter(*runner_, fake("c", "3.12.1", 32)).platform, "linux_i686");
+  musl.platform = "linux_armv8l";  // a 32-bit interpreter on a 64-bit kernel
+  musl.libc = "glibc 2.31";
+  EXPECT_GE(TagSet(musl.target()).rank("cp312-cp312-manylinux2014_armv7l"), 0);
 }
 
 TEST_F(InterpreterTest, RefusesWhatIsNoUsablePython) {
@@ -123,6 +128,51 @@ TEST_F(InterpreterTest, ProbesARealInterpreterAndSeesThroughAVenv) {
   if (runner_->run(venv).exit_code != 0) GTEST_SKIP() << "no venv module here";
   const Interpreter inside = probe_interpreter(*runner_, dir_.path() / "venv/bin/python");
   EXPECT_EQ(inside.real_executable, python.real_executable);
+}
+
+// A program of 64 or 32 bits whose header names `loader`, after the tables of the ELF specification.
+std::string elf(const std::string& loader, bool wide, unsigned machine, unsigned flags) {
+  std::string out(wide ? 64 + 56 : 52 + 32, '\0');
+  const auto put = [&out](size_t at, uint64_t value, size_t size) {
+    for (size_t i = 0; i < size; ++i) out[at + i] = static_cast<char>(value >> (8 * i));
+  };
+  const size_t head = wide ? 64 : 52, entry = wide ? 56 : 32, word = wide ? 8 : 4;
+  out.replace(0, 4,
+              "\x7f"
+              "ELF");
+  put(4, wide ? 2 : 1, 1);
+  put(5, 1, 1);
+  put(18, machine, 2);
+  put(wide ? 32 : 28, head, word);
+  put(wide ? 48 : 36, flags, 4);
+  put(wide ? 54 : 42, entry, 2);
+  put(wide ? 56 : 44, 1, 2);
+  put(head, 3, 4);
+  put(head + (wide ? 8 : 4), out.size(), word);
+  put(head + (wide ? 32 : 16), loader.size() + 1, word);
+  return out + loader + '\0';
+}
+
+TEST_F(InterpreterTest, TheLoaderThatTheExecutableNamesTellsMuslAndItsVersion) {
+  if (!exists("/usr/bin/python3")) GTEST_SKIP() << "no python here";
+  const auto libc_of = [&](const std::string& program) {
+    write_file_atomic(dir_.path() / "program", program, 0644);
+    ProcessSpec spec;
+    spec.argv = {"/usr/bin/python3", "-I", "-c", kInterpreterProbe, (dir_.path() / "program").string()};
+    return parse_json(runner_->run(spec).out, "probe").root.at("libc").as_string();
+  };
+  const std::string musl = (dir_.path() / "ld-musl-x86_64.so.1").string();
+  write_file_atomic(
+      musl, "#!/bin/sh\nprintf 'musl libc (x86_64)\\nVersion 1.2.4\\nDynamic Program Loader\\n' >&2\nexit 1\n", 0755);
+  EXPECT_EQ(libc_of(elf(musl, true, 62, 0)), "musl 1.2.4");
+  EXPECT_EQ(libc_of(elf(musl, false, 3, 0)), "musl 1.2.4");
+  EXPECT_EQ(libc_of(elf((dir_.path() / "absent-musl").string(), true, 62, 0)), "");
+  // All others are asked themselves, but a soft-float ARM has no manylinux.
+  const std::string own = libc_of(elf("/lib64/ld-linux-x86-64.so.2", true, 62, 0));
+  EXPECT_EQ(libc_of(elf("/lib/ld-linux-armhf.so.3", false, 40, 0x05000400)), own);
+  EXPECT_EQ(libc_of(elf("/lib/ld-linux.so.3", false, 40, 0x05000200)), "");
+  EXPECT_EQ(libc_of("#!/bin/sh\n"), own);
+  EXPECT_EQ(libc_of(elf(musl, true, 62, 0).substr(0, 70)), own);  // cut short
 }
 
 }  // namespace
