@@ -11,6 +11,7 @@
 #include "resolver/source/credentials.h"
 #include "resolver/source/find_links.h"
 #include "resolver/source/index.h"
+#include "resolver/source/index_store.h"
 #include "resolver/source/index_traits.h"
 #include "resolver/source/metadata_ladder.h"
 #include "resolver/source/once_map.h"
@@ -24,8 +25,6 @@ namespace {
 // Requests that may wait for answers at once; HTTP/2 carries them over few connections.
 constexpr size_t kWorkers = 50;
 constexpr uint64_t kMaxFileBytes = 4ull << 30;
-// The version is part of the folder's name: another version of this program leaves ours alone.
-constexpr const char* kMetadataDir = "metadata-v1";
 
 Path below(const Path& dir, const char* name) {
   return dir.empty() ? Path() : dir / name;
@@ -44,7 +43,7 @@ Root make_root(const IndexSource& index) {
 
 // What is known of a package, and where it came from.
 struct Located {
-  std::optional<ProjectPage> page;
+  std::shared_ptr<const PackedPage> page;
   std::string index;  // root; "" when it comes from find-links alone
 };
 
@@ -55,7 +54,8 @@ class HttpIndexClient final : public IndexClient {
         options_(std::move(options)),
         clock_(options_.clock != nullptr ? *options_.clock : system_clock_),
         credentials_(options_.credentials != nullptr ? *options_.credentials : own_credentials_),
-        fetcher_(transport, options_, clock_, credentials_, events),
+        store_(options_.cache_dir, cache_limit_bytes(), clock_, events),
+        fetcher_(transport, options_, clock_, credentials_, store_, events),
         find_links_(options_.find_links, [this](const std::string& url) { return page_of_links(url); }),
         traits_(below(options_.cache_dir, "index-traits.json"), clock_),
         ladder_(transport, traits_, events, options_, credentials_),
@@ -75,17 +75,28 @@ class HttpIndexClient final : public IndexClient {
     }
   }
 
-  std::optional<ProjectPage> page(const std::string& package) override { return locate(package)->page; }
+  std::shared_ptr<const PackedPage> page(const std::string& package) override { return locate(package)->page; }
 
-  std::shared_ptr<const ProjectPage> shared_page(const std::string& package) override {
-    const auto found = locate(package);
-    return found->page ? std::shared_ptr<const ProjectPage>(found, &*found->page) : nullptr;
+  std::shared_ptr<const PackedPage> reload(const std::string& package) override {
+    const std::string name = normalize_name(package);
+    for (const Root& root : roots_) store_.remove(IndexStore::Kind::page, root.url + name + "/");
+    pages_.forget(name);
+    return page(name);
   }
 
   std::string index_of(const std::string& package) override { return locate(package)->index; }
 
-  std::string metadata_text(const IndexFile& file, const std::string& package) override {
+  using IndexClient::metadata;
+  std::shared_ptr<const PackedMetadata> metadata(const IndexFile& file, const std::string& package) override {
     return *metadata_.get(metadata_key(file), [&] { return find_metadata(file, normalize_name(package)); });
+  }
+
+  std::shared_ptr<const PackedMetadata> metadata(const PackedPage& page, PageFile file,
+                                                 const std::string& package) override {
+    const auto digest = page.digest(file.release, file.file);
+    if (!digest) return nullptr;
+    if (auto kept = cached_metadata(*digest, page.facts(file.file).wheel)) return kept;
+    return IndexClient::metadata(page, file, package);
   }
 
   std::string file_sha256(const IndexFile& file) override {
@@ -101,12 +112,21 @@ class HttpIndexClient final : public IndexClient {
 
   void prefetch_page(const std::string& package, Favourite favourite) override {
     std::string name = normalize_name(package);
+    if (is_at_hand(name)) return;
     const bool ours = pages_.reserve(name);
     if (!ours && !favourite) return;
     pool_.submit([this, ours, name = std::move(name), favourite = std::move(favourite)] {
       if (ours) pages_.run_reserved(name, [&] { return find_page(name); });
       if (favourite) fetch_favourite(name, favourite);
     });
+  }
+
+  void prefetch_metadata(const PackedPage& page, PageFile file, const std::string& package) override {
+    const auto digest = page.digest(file.release, file.file);
+    if (!page.facts(file.file).wheel || !digest) return;
+    if (digest->empty() || !store_.peek(IndexStore::Kind::metadata, *digest)) {
+      IndexClient::prefetch_metadata(page, file, package);
+    }
   }
 
   void prefetch_metadata(const IndexFile& file, const std::string& package) override {
@@ -134,9 +154,20 @@ class HttpIndexClient final : public IndexClient {
   void fetch_favourite(const std::string& name, const Favourite& favourite) {
     const auto located = pages_.peek(name);
     if (!located || !located->page) return;
-    const auto file = favourite(*located->page);
+    const auto chosen = favourite(*located->page);
+    const auto file = chosen ? file_of(*located->page, *chosen) : std::nullopt;
     if (!file || !may_guess(*file) || !metadata_.reserve(metadata_key(*file))) return;
     metadata_.run_reserved(metadata_key(*file), [&] { return find_metadata(*file, name); });
+  }
+
+  // A page that the cache answers for is not worth a thread's while. Only asked of the index that comes first: whether
+  // those behind it are asked its page has to tell.
+  bool is_at_hand(const std::string& name) {
+    if (!find_links_.empty() || !is_valid_name(name)) return false;
+    const auto pinned = pinned_.find(name);
+    if (pinned != pinned_.end()) return fetcher_.is_at_hand(pinned->second->url + name + "/", name);
+    const auto first = std::ranges::find(roots_, false, &Root::pinned_only);
+    return first != roots_.end() && fetcher_.is_at_hand(first->url + name + "/", name);
   }
 
   Located find_page(const std::string& name) {
@@ -175,19 +206,22 @@ class HttpIndexClient final : public IndexClient {
     } catch (const Error& error) {
       if (!options_.offline || error.kind() != ErrorKind::refused) throw;
     }
-    if (!out.page) out.page.emplace().name = name;
+    ProjectPage page;
+    if (out.page) page = out.page->unpacked().value_or(ProjectPage());
+    page.name = name;
     std::set<std::string> seen;
     for (const IndexFile& file : links) seen.insert(file.name);
-    for (IndexFile& file : out.page->files) {
+    for (IndexFile& file : page.files) {
       if (seen.insert(file.name).second) links.push_back(std::move(file));
     }
-    out.page->files = std::move(links);
+    page.files = std::move(links);
+    out.page = PackedPage::make(page);
     return out;
   }
 
   std::optional<ProjectPage> page_of_links(const std::string& url) {
     std::optional<CachedPage> page = fetcher_.get(parse_url(url).text(), "");
-    return page && page->found ? std::optional(std::move(page->page)) : std::nullopt;
+    return page && page->found ? page->page->unpacked() : std::nullopt;
   }
 
   std::string digest_by_download(const IndexFile& file) {
@@ -208,35 +242,38 @@ class HttpIndexClient final : public IndexClient {
   }
 
   // Only under the digest of the file: then it holds for ever. A file without one is asked for anew in every run.
-  // What came of a build goes under the interpreter's tag too.
-  Path metadata_file(const IndexFile& file, bool built) const {
-    if (options_.cache_dir.empty() || !Digest::is_valid(file.sha256)) return {};
-    const std::string hex = Digest::parse(file.sha256).hex();
-    if (built && options_.build_tag.empty()) return {};
-    return options_.cache_dir / kMetadataDir / hex.substr(0, 2) / (built ? hex + "-" + options_.build_tag : hex);
+  // What came of a build goes under the interpreter's tag too. "": not kept.
+  std::string kept_as(std::string_view digest, bool built) const {
+    if (digest.size() != 32 || (built && options_.build_tag.empty())) return "";
+    return std::string(digest) + (built ? "-" + options_.build_tag : "");
   }
 
-  std::string find_metadata(const IndexFile& file, const std::string& package) {
-    const bool local = file.url.starts_with("file://");
+  std::shared_ptr<const PackedMetadata> cached_metadata(std::string_view digest, bool wheel) {
     for (const bool built : {false, true}) {
-      if (built && file.name.ends_with(".whl")) break;
-      const Path path = metadata_file(file, built);
-      if (path.empty()) continue;
-      if (auto text = read_file_if_exists(path); text && !text->empty()) {
+      const std::string key = built && wheel ? "" : kept_as(digest, built);
+      auto entry = key.empty() ? std::nullopt : store_.find(IndexStore::Kind::metadata, key);
+      if (!entry) continue;
+      if (auto found = PackedMetadata::open(entry->hot, std::move(entry->owner))) {
         ++metadata_from_cache_;
-        return std::move(*text);
+        return found;
       }
     }
-    if (options_.offline && !local) {
+    return nullptr;
+  }
+
+  std::shared_ptr<const PackedMetadata> find_metadata(const IndexFile& file, const std::string& package) {
+    const std::string digest = Digest::is_valid(file.sha256) ? packed::from_hex(Digest::parse(file.sha256).hex()) : "";
+    if (auto kept = cached_metadata(digest, file.name.ends_with(".whl"))) return kept;
+    if (options_.offline && !file.url.starts_with("file://")) {
       throw Error(ErrorKind::refused, "its metadata is not in the cache", file.name, "run once without `--offline`");
     }
-    MetadataLadder::Found found = ladder_.climb(file, package);
+    const MetadataLadder::Found found = ladder_.climb(file, package);
     ++metadata_fetched_;
-    if (const Path path = metadata_file(file, found.built); !path.empty()) {
-      make_dirs(path.parent_path());
-      write_file_atomic(path, found.text, 0644, Durability::none);
+    auto out = PackedMetadata::make(found.text, file.name);
+    if (const std::string key = kept_as(digest, found.built); !key.empty()) {
+      store_.put(IndexStore::Kind::metadata, key, out->bytes(), "", "", {clock_.wall_ms(), 0});
     }
-    return std::move(found.text);
+    return out;
   }
 
   Transport& transport_;
@@ -245,6 +282,7 @@ class HttpIndexClient final : public IndexClient {
   const Clock& clock_;
   CredentialStore own_credentials_;
   CredentialStore& credentials_;
+  IndexStore store_;
   PageFetcher fetcher_;
   FindLinks find_links_;
   IndexTraits traits_;
@@ -252,12 +290,29 @@ class HttpIndexClient final : public IndexClient {
   std::vector<Root> roots_;
   std::map<std::string, const Root*> pinned_;  // into `roots_`
   OnceMap<Located> pages_;
-  OnceMap<std::string> metadata_, digests_;
+  OnceMap<std::shared_ptr<const PackedMetadata>> metadata_;
+  OnceMap<std::string> digests_;
   std::atomic<int> metadata_from_cache_{0}, metadata_fetched_{0};
   WorkPool pool_;  // last: its threads use all of the above and end first
 };
 
 }  // namespace
+
+std::optional<IndexFile> file_of(const PackedPage& page, PageFile file) {
+  auto records = page.records(file.release);
+  const uint32_t at = file.file - page.first_file(file.release);
+  return records && at < records->size() ? std::optional(std::move((*records)[at])) : std::nullopt;
+}
+
+std::shared_ptr<const PackedMetadata> IndexClient::metadata(const PackedPage& page, PageFile file,
+                                                            const std::string& package) {
+  const auto record = file_of(page, file);
+  return record ? metadata(*record, package) : nullptr;
+}
+
+void IndexClient::prefetch_metadata(const PackedPage& page, PageFile file, const std::string& package) {
+  if (const auto record = file_of(page, file)) prefetch_metadata(*record, package);
+}
 
 std::unique_ptr<IndexClient> make_index_client(Transport& transport, IndexOptions options, EventSink& events) {
   return std::make_unique<HttpIndexClient>(transport, std::move(options), events);

@@ -1,203 +1,248 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/http.h"
-#include "base/strings.h"
-#include "resolver/solver/dependency_list.h"
+#include "resolver/source/file_choice.h"
 #include "resolver/source/index.h"
-#include "resolver/standards/metadata.h"
 #include "resolver/standards/names.h"
 
 namespace dae::resolver {
 namespace {
 
-struct RankedWheel {
-  int rank = 0;
-  std::pair<int64_t, std::string> build;  // PEP 427: the number counts first, then the rest as text
-  const IndexFile* file = nullptr;
-};
-
-// The usable files of one version.
-struct Release {
-  std::vector<RankedWheel> wheels;  // best first
-  const IndexFile* sdist = nullptr;
-  bool yanked = false;
-  const IndexFile& best() const { return wheels.empty() ? *sdist : *wheels.front().file; }
-};
-
 struct Package {
-  std::shared_ptr<const ProjectPage> page;  // owns the files that `releases` point to
-  std::map<Version, Release> releases;
+  std::shared_ptr<const PackedPage> page;
+  FileRules rules;
   Provider::Versions versions;
-  std::map<Version, Dependencies> dependencies;
+  // By candidate.
+  std::vector<PageFile> best;
+  std::vector<std::unique_ptr<Dependencies>> dependencies;
 };
 
-// Why nothing of a page fits, when nothing does.
-struct Rejected {
-  int wheels = 0, python = 0, other = 0;
-  std::set<std::string> pythons;
+// A direct reference: a file (as a page of its own) or what DirectSources made of it.
+struct Direct {
+  std::string url;
+  Version version;
+  std::shared_ptr<const PackedPage> page;
+  const DirectSource* source = nullptr;
+  std::unique_ptr<Dependencies> dependencies;
 };
 
 class IndexProviderImpl final : public IndexProvider {
  public:
-  IndexProviderImpl(IndexClient& client, const Target& target)
-      : client_(client), target_(target), tags_(target), python_(Version::parse(target.python_full_version)) {}
+  IndexProviderImpl(IndexClient& client, const Target& target, ProviderOptions options)
+      : client_(client), fit_(target), options_(std::move(options)) {}
 
   const Versions& versions(const std::string& package) override { return load(package).versions; }
 
-  const Dependencies& dependencies(const std::string& package, const Version& version) override {
-    Package& entry = load(package);
-    const auto known = entry.dependencies.find(version);
-    if (known != entry.dependencies.end()) return known->second;
-    return entry.dependencies.emplace(version, read_dependencies(package, version, entry)).first->second;
-  }
-
+  const Dependencies& dependencies(const std::string& package, const Version& version) override;
   Candidate direct(const std::string& package, const std::string& url) override;
 
   void prefetch(const std::vector<std::string>& packages) override {
     std::vector<std::string> unseen;
     std::ranges::copy_if(packages, std::back_inserter(unseen),
                          [&](const std::string& name) { return !packages_.contains(name); });
-    client_.prefetch_pages(unseen);
+    if (!unseen.empty()) client_.prefetch_pages(unseen);
   }
 
   void prefetch_metadata(const std::string& package, const Version& version) override {
-    const auto found = packages_.find(package);
     // Without its page the file is not known, and waiting for the page would block.
-    if (found == packages_.end() || found->second.dependencies.contains(version)) return;
-    const auto release = found->second.releases.find(version);
-    if (release != found->second.releases.end()) client_.prefetch_metadata(release->second.best(), package);
+    const auto known = packages_.find(package);
+    if (known == packages_.end()) return;
+    const Package& entry = *known->second;
+    const auto candidate = find(entry, version);
+    if (!candidate || entry.dependencies[*candidate]) return;
+    client_.prefetch_metadata(*entry.page, entry.best[*candidate], package);
   }
 
-  std::vector<IndexFile> files(const std::string& package, const Version& version) override {
-    std::vector<IndexFile> out;
-    Package& entry = load(package);
-    const auto release = entry.releases.find(version);
-    if (release == entry.releases.end()) return out;
-    for (const RankedWheel& wheel : release->second.wheels) out.push_back(*wheel.file);
-    if (release->second.sdist) out.push_back(*release->second.sdist);
-    for (IndexFile& file : out) {
-      file.sha256 = client_.file_sha256(file);
-      if (!file.sha256.empty()) file.hashes["sha256"] = file.sha256;
+  std::vector<IndexFile> files(const std::string& package, const Version& version) override;
+
+  const DirectSource* direct_source(const std::string& package, const Version& version) const override {
+    const auto found = directs_.find(package);
+    if (found == directs_.end()) return nullptr;
+    for (const auto& direct : found->second) {
+      if (direct->version == version) return direct->source;
     }
-    return out;
+    return nullptr;
   }
 
  private:
-  Package& load(const std::string& package) {
-    const auto known = packages_.find(package);
-    if (known != packages_.end()) return known->second;
-    Package entry;
-    entry.page = client_.shared_page(package);
-    const ProjectPage* page = entry.page.get();
-    if (page == nullptr) {
-      entry.versions.note = "not in the index";
-    } else if (page->status == "quarantined") {
-      entry.versions.note = "quarantined by the index";
-      if (!page->status_reason.empty()) entry.versions.note += ": " + page->status_reason;
-    } else {
-      group(*page, package, entry);
-    }
-    return packages_.emplace(package, std::move(entry)).first->second;
-  }
-
-  bool python_fits(const std::string& requires_python) {
-    if (requires_python.empty()) return true;
-    const auto known = python_fits_.find(requires_python);
-    if (known != python_fits_.end()) return known->second;
-    // What cannot be read does not exclude: that is what other installers do with old uploads.
-    const auto specifiers = SpecifierSet::try_parse(requires_python);
-    return python_fits_[requires_python] = !specifiers || specifiers->contains(python_);
-  }
-
-  void group(const ProjectPage& page, const std::string& package, Package& entry);
-  void add_file(const IndexFile& file, const std::string& package, std::map<Version, Release>& releases,
-                Rejected& rejected);
-  std::string why_none(const Rejected& rejected) const;
+  Package& load(const std::string& package);
+  void read_page(Package& entry);
+  std::string why_none(const FileChoice::Rejected& rejected, const Package& entry) const;
+  void warn_of_missing_times(const PackedPage& page);
+  void renew(const std::string& package, Package& entry);
+  Direct* find_direct(const std::string& package, const Version& version);
+  static std::optional<size_t> find(const Package& entry, const Version& version);
   Dependencies read_dependencies(const std::string& package, const Version& version, Package& entry);
-  Dependencies parse_dependencies(const std::string& text, const IndexFile& file);
+  Dependencies understood(const std::shared_ptr<const PackedMetadata>& metadata);
+  template <typename Read>
+  Dependencies guarded(bool only_sdist, const Read& read);
+  std::unique_ptr<Direct> from_source(const std::string& package, const std::string& url);
+  std::unique_ptr<Direct> from_http(const std::string& package, const std::string& url);
+  void check_fit(const std::string& file_name, const std::string& url);
+  std::vector<IndexFile> with_digests(std::vector<IndexFile> files);
 
   IndexClient& client_;
-  const Target target_;
-  const TagSet tags_;
-  const Version python_;
-  std::map<std::string, Package> packages_;
-  std::map<std::string, bool> python_fits_;
+  TargetFit fit_;
+  const ProviderOptions options_;
+  std::unordered_map<std::string, std::unique_ptr<Package>> packages_;
+  std::unordered_map<std::string, std::vector<std::unique_ptr<Direct>>> directs_;
+  std::set<std::string, std::less<>> warned_;  // indexes
 };
 
-void IndexProviderImpl::add_file(const IndexFile& file, const std::string& package,
-                                 std::map<Version, Release>& releases, Rejected& rejected) {
-  if (file.name.ends_with(".whl")) {
-    const auto name = parse_wheel_name(file.name);
-    if (!name || name->distribution != package) return;
-    const int rank = tags_.rank(*name);
-    if (rank < 0) {
-      ++rejected.wheels;
-    } else if (!python_fits(file.requires_python)) {
-      ++rejected.python;
-      rejected.pythons.insert(file.requires_python);
-    } else {
-      releases[name->version].wheels.push_back({rank, name->build_order(), &file});
+Package& IndexProviderImpl::load(const std::string& package) {
+  const auto known = packages_.find(package);
+  if (known != packages_.end()) return *known->second;
+  auto entry = std::make_unique<Package>();
+  entry->rules.wheels = !options_.no_binary_at_all && !options_.no_binary.contains(package);
+  entry->rules.sdists = !options_.only_binary_at_all && !options_.only_binary.contains(package);
+  entry->rules.cutoff_ms = options_.cutoff_ms;
+  try {
+    entry->page = client_.page(package);
+  } catch (const Error&) {
+    // What a direct reference brings need not be on any index, nor the index at hand.
+    if (!directs_.contains(package)) throw;
+  }
+  if (entry->page == nullptr) {
+    entry->versions.note = "not in the index";
+  } else if (entry->page->status() == "quarantined") {
+    entry->versions.note = "quarantined by the index";
+    if (!entry->page->status_reason().empty()) {
+      entry->versions.note += fmt::format(": {}", entry->page->status_reason());
     }
-    return;
+  } else {
+    read_page(*entry);
   }
-  const auto name = parse_sdist_name(file.name, package);
-  if (!name || name->distribution != package) return;
-  if (!python_fits(file.requires_python)) {
-    ++rejected.python;
-    rejected.pythons.insert(file.requires_python);
-    return;
-  }
-  Release& release = releases[name->version];
-  // Of several sdists of one version the .tar.gz is the one PEP 625 knows.
-  if (!release.sdist || file.name.ends_with(".tar.gz")) release.sdist = &file;
+  return *packages_.emplace(package, std::move(entry)).first->second;
 }
 
-void IndexProviderImpl::group(const ProjectPage& page, const std::string& package, Package& entry) {
-  std::map<Version, Release> good, yanked;
-  Rejected rejected;
-  for (const IndexFile& file : page.files) add_file(file, package, file.yanked ? yanked : good, rejected);
-  // A version counts as yanked only when nothing else of it is left (PEP 592 yanks files).
-  for (auto& [version, release] : yanked) {
-    release.yanked = true;
-    good.emplace(version, std::move(release));
+void IndexProviderImpl::read_page(Package& entry) {
+  const PackedPage& page = *entry.page;
+  // Only an index can be expected to tell.
+  entry.rules.keep_without_time = page.index_url().empty();
+  FileChoice choice(page, fit_, entry.rules);
+  entry.versions.candidates.reserve(page.releases());
+  entry.best.reserve(page.releases());
+  for (uint32_t release = 0; release < page.releases(); ++release) {
+    const FileChoice::Release chosen = choice.choose(release);
+    using State = FileChoice::Release::State;
+    if (chosen.state == State::hidden) entry.versions.hidden_by_cutoff.push_back(page.version(release));
+    if (chosen.state != State::usable && chosen.state != State::yanked) continue;
+    entry.versions.candidates.push_back({page.version(release), chosen.state == State::yanked, !chosen.best.wheel});
+    entry.best.push_back({release, chosen.best.file});
   }
-  for (auto& [version, release] : good) {
-    std::ranges::stable_sort(release.wheels, [](const RankedWheel& a, const RankedWheel& b) {
-      return a.rank != b.rank ? a.rank < b.rank : a.build > b.build;
-    });
-  }
-  entry.releases = std::move(good);
-  for (auto it = entry.releases.rbegin(); it != entry.releases.rend(); ++it) {
-    entry.versions.candidates.push_back({it->first, it->second.yanked, it->second.wheels.empty()});
-  }
-  if (entry.releases.empty()) entry.versions.note = page.files.empty() ? "no files in the index" : why_none(rejected);
+  entry.dependencies.resize(entry.best.size());
+  if (choice.rejected().without_time > 0) warn_of_missing_times(page);
+  if (entry.best.empty()) entry.versions.note = why_none(choice.rejected(), entry);
 }
 
-std::string IndexProviderImpl::why_none(const Rejected& rejected) const {
-  if (rejected.python > 0 && rejected.wheels == 0) {
-    return fmt::format("no version for python {} (needs {})", target_.python_full_version, *rejected.pythons.rbegin());
+std::string IndexProviderImpl::why_none(const FileChoice::Rejected& rejected, const Package& entry) const {
+  const Target& target = fit_.target();
+  const PackedPage& page = *entry.page;
+  if (page.files() == 0) {
+    return page.unreadable_files() == 0 ? "no files in the index" : "no file in the index whose name tells a version";
   }
-  return fmt::format("no wheel for {} and no sdist", target_.label());
+  if (!entry.versions.hidden_by_cutoff.empty()) {
+    return rejected.without_time > 0 ? "the index does not say when its files were uploaded, and there is a cutoff"
+                                     : "nothing was uploaded before the cutoff";
+  }
+  if (rejected.by_rule > 0)
+    return entry.rules.wheels ? "no wheel, and sdists are not allowed" : "no sdist, and wheels are not allowed";
+  if (rejected.pythons > 0 && rejected.wheels == 0) {
+    return fmt::format("no version for python {} (needs {})", target.python_full_version, rejected.python);
+  }
+  return fmt::format("no wheel for {} and no sdist", target.label());
+}
+
+void IndexProviderImpl::warn_of_missing_times(const PackedPage& page) {
+  if (options_.events == nullptr || !warned_.emplace(page.index_url()).second) return;
+  warning(*options_.events, fmt::format("{} does not say when its files were uploaded: with a cutoff they are left out",
+                                        page.index_url()));
+}
+
+// Candidates stay as they are: references to them are out. A version that has vanished meanwhile cannot be used.
+void IndexProviderImpl::renew(const std::string& package, Package& entry) {
+  auto fresh = client_.reload(package);
+  if (!fresh) throw Error(ErrorKind::not_found, "vanished from its index", package);
+  entry.page = std::move(fresh);
+  FileChoice choice(*entry.page, fit_, entry.rules);
+  for (size_t i = 0; i < entry.best.size(); ++i) entry.best[i] = {entry.page->releases(), entry.page->files()};
+  for (uint32_t release = 0; release < entry.page->releases(); ++release) {
+    const auto candidate = find(entry, entry.page->version(release));
+    const FileChoice::Release chosen = choice.choose(release);
+    if (candidate && chosen.state != FileChoice::Release::State::nothing) {
+      entry.best[*candidate] = {release, chosen.best.file};
+    }
+  }
+}
+
+std::optional<size_t> IndexProviderImpl::find(const Package& entry, const Version& version) {
+  const auto& candidates = entry.versions.candidates;
+  const auto found = std::ranges::lower_bound(candidates, version, std::greater<>(), &Candidate::version);
+  if (found == candidates.end() || found->version != version) return std::nullopt;
+  return static_cast<size_t>(found - candidates.begin());
+}
+
+Direct* IndexProviderImpl::find_direct(const std::string& package, const Version& version) {
+  if (directs_.empty()) return nullptr;
+  const auto found = directs_.find(package);
+  if (found == directs_.end()) return nullptr;
+  for (const auto& direct : found->second) {
+    if (direct->version == version) return direct.get();
+  }
+  return nullptr;
+}
+
+const Dependencies& IndexProviderImpl::dependencies(const std::string& package, const Version& version) {
+  if (Direct* direct = find_direct(package, version)) {
+    if (!direct->dependencies) {
+      direct->dependencies = std::make_unique<Dependencies>(guarded(direct->page && !direct->page->facts(0).wheel, [&] {
+        return direct->source ? PackedMetadata::make(direct->source->metadata, direct->source->url)
+                              : client_.metadata(*direct->page, {0, 0}, package);
+      }));
+    }
+    return *direct->dependencies;
+  }
+  Package& entry = load(package);
+  const auto candidate = find(entry, version);
+  if (!candidate) {
+    static const Dependencies kUnknown = [] {
+      Dependencies out;
+      out.unusable = "not in the index";
+      return out;
+    }();
+    return kUnknown;
+  }
+  std::unique_ptr<Dependencies>& known = entry.dependencies[*candidate];
+  if (!known) known = std::make_unique<Dependencies>(read_dependencies(package, version, entry));
+  return *known;
 }
 
 Dependencies IndexProviderImpl::read_dependencies(const std::string& package, const Version& version, Package& entry) {
+  const size_t candidate = *find(entry, version);
+  return guarded(entry.versions.candidates[candidate].sdist_only, [&] {
+    auto metadata = client_.metadata(*entry.page, entry.best[candidate], package);
+    if (metadata) return metadata;
+    renew(package, entry);
+    if (entry.best[candidate].release < entry.page->releases()) {
+      metadata = client_.metadata(*entry.page, entry.best[candidate], package);
+    }
+    if (!metadata) throw Error(ErrorKind::bad_input, "its page changed while it was read", package);
+    return metadata;
+  });
+}
+
+template <typename Read>
+Dependencies IndexProviderImpl::guarded(bool only_sdist, const Read& read) {
   Dependencies out;
-  const auto release = entry.releases.find(version);
-  if (release == entry.releases.end()) {
-    out.unusable = "not in the index";
-    return out;
-  }
-  const IndexFile& file = release->second.best();
   try {
-    return parse_dependencies(client_.metadata_text(file, package), file);
+    return understood(read());
   } catch (const Error& error) {
     // A wrong digest, a refusal or a dead network concern the user, not the choice of a version.
-    if (error.kind() == ErrorKind::failed && release->second.wheels.empty()) {
+    if (error.kind() == ErrorKind::failed && only_sdist) {
       out.unusable = error.message();
       // A build's log is many lines and another for each version: an explanation has room for neither.
       const bool one_line = error.cause().find('\n') == std::string::npos;
@@ -211,18 +256,90 @@ Dependencies IndexProviderImpl::read_dependencies(const std::string& package, co
   return out;
 }
 
-Dependencies IndexProviderImpl::parse_dependencies(const std::string& text, const IndexFile& file) {
-  const CoreMetadata metadata = parse_core_metadata(text, file.name);
-  // Indexes may leave the field out of their pages; the metadata has the last word.
-  if (!python_fits(metadata.requires_python)) {
-    Dependencies out;
-    out.unusable = "requires python " + metadata.requires_python;
+Dependencies IndexProviderImpl::understood(const std::shared_ptr<const PackedMetadata>& metadata) {
+  Dependencies out;
+  if (!metadata->broken().empty()) {
+    out.unusable = fmt::format("metadata is broken: {}", metadata->broken());
     return out;
   }
-  return make_dependencies(metadata.requires_dist, metadata.provides_extra);
+  // Indexes may leave the field out of their pages; the metadata has the last word.
+  if (!fit_.python_fits(metadata->requires_python())) {
+    out.unusable = fmt::format("requires python {}", metadata->requires_python());
+    return out;
+  }
+  out.list = metadata->dependencies();
+  out.provides_extra.assign(metadata->provides_extra().begin(), metadata->provides_extra().end());
+  out.storage = metadata;
+  return out;
+}
+
+std::vector<IndexFile> IndexProviderImpl::files(const std::string& package, const Version& version) {
+  if (const Direct* direct = find_direct(package, version)) {
+    return direct->page ? with_digests(direct->page->records(0).value_or(std::vector<IndexFile>()))
+                        : std::vector<IndexFile>();
+  }
+  Package& entry = load(package);
+  const auto candidate = find(entry, version);
+  if (!candidate) return {};
+  auto records = entry.page->records(entry.best[*candidate].release);
+  if (!records) {
+    renew(package, entry);
+    if (entry.best[*candidate].release < entry.page->releases()) {
+      records = entry.page->records(entry.best[*candidate].release);
+    }
+  }
+  if (!records) throw Error(ErrorKind::failed, "its page changed while it was read", package, "run this again");
+  const uint32_t release = entry.best[*candidate].release;
+  std::vector<IndexFile> out;
+  FileChoice choice(*entry.page, fit_, entry.rules);
+  for (const RankedFile& file : choice.usable(release)) {
+    out.push_back(std::move((*records)[file.file - entry.page->first_file(release)]));
+  }
+  return with_digests(std::move(out));
+}
+
+std::vector<IndexFile> IndexProviderImpl::with_digests(std::vector<IndexFile> files) {
+  for (IndexFile& file : files) {
+    if (!file.sha256.empty()) continue;
+    file.sha256 = client_.file_sha256(file);
+    if (!file.sha256.empty()) file.hashes["sha256"] = file.sha256;
+  }
+  return files;
 }
 
 Candidate IndexProviderImpl::direct(const std::string& package, const std::string& url) {
+  auto& known = directs_[package];
+  for (const auto& direct : known) {
+    if (direct->url == url) return {direct->version};
+  }
+  auto made = options_.direct != nullptr ? from_source(package, url) : from_http(package, url);
+  made->url = url;
+  known.push_back(std::move(made));
+  return {known.back()->version};
+}
+
+std::unique_ptr<Direct> IndexProviderImpl::from_source(const std::string& package, const std::string& url) {
+  auto out = std::make_unique<Direct>();
+  out->source = &options_.direct->resolve(url, false, package);
+  const DirectSource& source = *out->source;
+  out->version = Version::parse(source.version);
+  if (source.kind == DirectSource::Kind::wheel) check_fit(source.file_name, url);
+  if (source.kind != DirectSource::Kind::wheel && source.kind != DirectSource::Kind::archive) return out;
+  IndexFile file;
+  file.name = source.file_name;
+  file.url = source.url;
+  file.sha256 = source.sha256;
+  if (!file.sha256.empty()) file.hashes["sha256"] = file.sha256;
+  file.size_bytes = source.size_bytes;
+  ProjectPage page;
+  page.name = package;
+  page.files.push_back(std::move(file));
+  // An archive may be called anything; then it is known by its source alone.
+  if (auto packed = PackedPage::make(page); packed->files() == 1) out->page = std::move(packed);
+  return out;
+}
+
+std::unique_ptr<Direct> IndexProviderImpl::from_http(const std::string& package, const std::string& url) {
   if (!url.starts_with("https://") && !url.starts_with("http://")) {
     throw Error(ErrorKind::usage, "only http and https addresses of wheels and sdists can be required directly", url,
                 "build a wheel of it and require that");
@@ -235,37 +352,33 @@ Candidate IndexProviderImpl::direct(const std::string& package, const std::strin
     file.sha256 = Digest::parse(parts.fragment.substr(7, parts.fragment.find('&') - 7)).hex();
     file.hashes["sha256"] = file.sha256;
   }
-  auto page = std::make_shared<ProjectPage>();
-  page->name = package;
-  page->files.push_back(file);
-  const IndexFile* only = &page->files.front();
-  Release release;
-  std::optional<Version> version;
-  if (const auto wheel = parse_wheel_name(file.name); wheel && wheel->distribution == package) {
-    if (tags_.rank(*wheel) < 0) {
-      throw Error(ErrorKind::refused, "this wheel does not fit " + target_.label(), url);
-    }
-    version = wheel->version;
-    release.wheels.push_back({tags_.rank(*wheel), wheel->build_order(), only});
-  } else if (const auto sdist = parse_sdist_name(file.name, package); sdist && sdist->distribution == package) {
-    version = sdist->version;
-    release.sdist = only;
-  } else {
+  check_fit(file.name, url);
+  ProjectPage page;
+  page.name = package;
+  page.files.push_back(std::move(file));
+  auto out = std::make_unique<Direct>();
+  out->page = PackedPage::make(page);
+  if (out->page->files() == 0) {
     throw Error(ErrorKind::bad_input, fmt::format("no wheel or sdist of `{}` by its file name", package), url);
   }
-  // The reference replaces whatever an index has under that name.
-  Package entry;
-  entry.page = std::move(page);
-  entry.versions.candidates.push_back({*version});
-  entry.releases.emplace(*version, std::move(release));
-  packages_.insert_or_assign(package, std::move(entry));
-  return {*version};
+  out->version = out->page->version(0);
+  return out;
+}
+
+void IndexProviderImpl::check_fit(const std::string& file_name, const std::string& url) {
+  if (!file_name.ends_with(".whl")) return;
+  ProjectPage page;
+  page.files.emplace_back().name = file_name;
+  const auto packed = PackedPage::make(page);
+  if (packed->files() == 1 && fit_.rank(packed->tag_set(0)) < 0) {
+    throw Error(ErrorKind::refused, "this wheel does not fit " + fit_.target().label(), url);
+  }
 }
 
 }  // namespace
 
-std::unique_ptr<IndexProvider> make_index_provider(IndexClient& client, const Target& target) {
-  return std::make_unique<IndexProviderImpl>(client, target);
+std::unique_ptr<IndexProvider> make_index_provider(IndexClient& client, const Target& target, ProviderOptions options) {
+  return std::make_unique<IndexProviderImpl>(client, target, std::move(options));
 }
 
 }  // namespace dae::resolver

@@ -44,6 +44,13 @@ class OnceMap {
     return found == entries_.end() || found->second->state != State::done ? nullptr : found->second->value;
   }
 
+  // The next who needs it makes it anew; whoever is at it now is not disturbed.
+  void forget(const std::string& key) {
+    std::scoped_lock lock(mutex_);
+    const auto found = entries_.find(key);
+    if (found != entries_.end() && found->second->state == State::done) entries_.erase(found);
+  }
+
   void run_reserved(const std::string& key, const Make& make) {
     std::unique_lock lock(mutex_);
     const auto found = entries_.find(key);

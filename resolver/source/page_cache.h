@@ -1,13 +1,12 @@
 #pragma once
-// Project pages on disk: one file per page URL, holding the parsed page and what HTTP said about its lifetime.
-// Parsed, because loading must not cost a second parse of HTML or JSON. Format: share/doc/formats/page-cache.md.
-// Any number of threads and processes; a damaged or foreign file is a miss, never an error.
+// Project pages in the store, with what HTTP said about their lifetime. As the store: a cache that never fails.
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
-#include "base/fs.h"
-#include "resolver/standards/simple_page.h"
+#include "resolver/source/index_store.h"
+#include "resolver/source/packed_page.h"
 
 namespace dae::resolver {
 
@@ -16,21 +15,19 @@ struct CachedPage {
   bool must_revalidate = false;  // see Freshness
   std::string etag, last_modified;
   int64_t fetched_ms = 0, fresh_until_ms = 0;
-  ProjectPage page;
+  std::shared_ptr<const PackedPage> page;  // null unless `found`
 };
-
-std::string encode_page(const CachedPage& page);
-std::optional<CachedPage> decode_page(std::string_view bytes);
 
 class PageCache {
  public:
-  explicit PageCache(Path dir) : dir_(std::move(dir)) {}  // empty: keeps nothing
-  std::optional<CachedPage> load(const std::string& url) const;
-  void store(const std::string& url, const CachedPage& page) const;
+  explicit PageCache(IndexStore& store) : store_(store) {}
+  std::optional<CachedPage> load(const std::string& url);
+  std::optional<IndexStore::Lifetime> peek(const std::string& url) { return store_.peek(IndexStore::Kind::page, url); }
+  // `before`: what is there already and, but for its lifetime, is the same; or null.
+  void store(const std::string& url, const CachedPage& page, const CachedPage* before);
 
  private:
-  Path file(const std::string& url) const;
-  Path dir_;
+  IndexStore& store_;
 };
 
 }  // namespace dae::resolver

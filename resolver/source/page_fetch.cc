@@ -10,9 +10,6 @@
 namespace dae::resolver {
 namespace {
 
-// The version is part of the folder's name: another version of this program leaves ours alone.
-constexpr const char* kPagesDir = "pages-v1";
-
 // A gateway that cannot reach the index is as good as an index that cannot be reached.
 bool is_gateway_failure(int status) {
   return status == 502 || status == 503 || status == 504;
@@ -21,25 +18,25 @@ bool is_gateway_failure(int status) {
 }  // namespace
 
 PageFetcher::PageFetcher(Transport& transport, const IndexOptions& options, const Clock& clock,
-                         CredentialStore& credentials, EventSink& events)
+                         CredentialStore& credentials, IndexStore& store, EventSink& events)
     : transport_(transport),
       options_(options),
       clock_(clock),
       credentials_(credentials),
       events_(events),
-      cache_(options.cache_dir.empty() ? Path() : options.cache_dir / kPagesDir) {
+      cache_(store) {
   for (const std::string& name : options.refresh_packages) refreshed_.insert(normalize_name(name));
 }
 
-bool PageFetcher::is_fresh(const CachedPage& page, const std::string& package) const {
+bool PageFetcher::is_fresh(int64_t fetched_ms, int64_t fresh_until_ms, const std::string& package) const {
   if (options_.offline) return true;
   if (options_.refresh || refreshed_.contains(package)) return false;
-  return clock_.wall_ms() < page.fresh_until_ms && page.fetched_ms <= clock_.wall_ms();
+  return clock_.wall_ms() < fresh_until_ms && fetched_ms <= clock_.wall_ms();
 }
 
 std::optional<CachedPage> PageFetcher::get(const std::string& url, const std::string& package) {
   std::optional<CachedPage> cached = cache_.load(url);
-  if (options_.offline || (cached && is_fresh(*cached, package))) {
+  if (options_.offline || (cached && is_fresh(cached->fetched_ms, cached->fresh_until_ms, package))) {
     if (cached) ++from_cache_;
     return cached;
   }
@@ -57,6 +54,11 @@ std::optional<CachedPage> PageFetcher::get(const std::string& url, const std::st
     return cached;
   }
   return read(answer, url, package);
+}
+
+bool PageFetcher::is_at_hand(const std::string& url, const std::string& package) {
+  const auto lifetime = cache_.peek(url);
+  return lifetime && is_fresh(lifetime->fetched_ms, lifetime->fresh_until_ms, package);
 }
 
 HttpResponse PageFetcher::ask(const std::string& url, const CachedPage* cached, bool end_to_end) {
@@ -98,7 +100,8 @@ CachedPage PageFetcher::renewed(CachedPage cached, const HttpResponse& answer, c
   if (!headers.has("last-modified") && !cached.last_modified.empty()) {
     headers.add("Last-Modified", cached.last_modified);
   }
-  remember(cached, headers, url, kHeuristicFreshMs);
+  const CachedPage before = cached;
+  remember(cached, headers, url, kHeuristicFreshMs, &before);
   return cached;
 }
 
@@ -121,19 +124,24 @@ CachedPage PageFetcher::read(const HttpResponse& answer, const std::string& url,
                 url, "`--offline` works with the pages in the cache");
   }
   const std::string base = answer.effective_url.empty() ? url : parse_url(answer.effective_url).text();
-  page.page = parse_project_page(answer.body, answer.headers.get("content-type"), base, package);
+  // The root of the index; of a page of links there is none.
+  const std::string_view root =
+      package.empty() ? std::string_view() : std::string_view(url).substr(0, url.size() - package.size() - 1);
+  page.page =
+      PackedPage::make(parse_project_page(answer.body, answer.headers.get("content-type"), base, package), root);
   remember(page, answer.headers, url, kHeuristicFreshMs);
   return page;
 }
 
-void PageFetcher::remember(CachedPage& page, const Headers& headers, const std::string& url, int64_t heuristic_ms) {
+void PageFetcher::remember(CachedPage& page, const Headers& headers, const std::string& url, int64_t heuristic_ms,
+                           const CachedPage* before) {
   page.fetched_ms = clock_.wall_ms();
   const Freshness freshness = freshness_of(headers, page.fetched_ms, heuristic_ms);
   page.etag = headers.get("etag");
   page.last_modified = headers.get("last-modified");
   page.fresh_until_ms = freshness.fresh_until_ms;
   page.must_revalidate = freshness.must_revalidate;
-  if (freshness.may_store) cache_.store(url, page);
+  if (freshness.may_store) cache_.store(url, page, before);
 }
 
 }  // namespace dae::resolver

@@ -18,22 +18,25 @@ namespace dae::resolver {
 class PageFetcher {
  public:
   PageFetcher(Transport& transport, const IndexOptions& options, const Clock& clock, CredentialStore& credentials,
-              EventSink& events);
+              IndexStore& store, EventSink& events);
 
   // `url` without credentials. `package` "": not the page of one project. nullopt: offline, and never seen.
   // A page that was seen before stands in, with a warning, for one whose server cannot be reached; anything else that
   // is no answer is an Error.
   std::optional<CachedPage> get(const std::string& url, const std::string& package);
+  // True when get() would answer from the cache: without reading the page.
+  bool is_at_hand(const std::string& url, const std::string& package);
   int from_cache() const { return from_cache_.load(); }
   int fetched() const { return fetched_.load(); }
 
  private:
-  bool is_fresh(const CachedPage& page, const std::string& package) const;
+  bool is_fresh(int64_t fetched_ms, int64_t fresh_until_ms, const std::string& package) const;
   HttpResponse ask(const std::string& url, const CachedPage* cached, bool end_to_end);
   bool may_stand_in(const CachedPage& page, const std::string& url, const std::string& why);
   CachedPage renewed(CachedPage cached, const HttpResponse& answer, const std::string& url);
   CachedPage read(const HttpResponse& answer, const std::string& url, const std::string& package);
-  void remember(CachedPage& page, const Headers& headers, const std::string& url, int64_t heuristic_ms);
+  void remember(CachedPage& page, const Headers& headers, const std::string& url, int64_t heuristic_ms,
+                const CachedPage* before = nullptr);
 
   Transport& transport_;
   const IndexOptions& options_;

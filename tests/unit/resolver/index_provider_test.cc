@@ -11,19 +11,20 @@ namespace {
 class ScriptedClient final : public IndexClient {
  public:
   std::map<std::string, ProjectPage> pages;
-  std::map<std::string, std::string> metadata;  // by file name
+  std::map<std::string, std::string> texts;  // METADATA by file name
   std::vector<std::string> prefetched;
 
-  std::optional<ProjectPage> page(const std::string& package) override {
+  std::shared_ptr<const PackedPage> page(const std::string& package) override {
     const auto found = pages.find(package);
-    return found == pages.end() ? std::nullopt : std::optional(found->second);
+    return found == pages.end() ? nullptr : PackedPage::make(found->second, "http://index/");
   }
-  std::string metadata_text(const IndexFile& file, const std::string&) override {
-    const auto found = metadata.find(file.name);
-    if (found == metadata.end())
-      throw Error(ErrorKind::failed, "only an sdist whose metadata needs a build", file.name);
-    return found->second;
+  using IndexClient::metadata;
+  std::shared_ptr<const PackedMetadata> metadata(const IndexFile& file, const std::string&) override {
+    const auto found = texts.find(file.name);
+    if (found == texts.end()) throw Error(ErrorKind::failed, "only an sdist whose metadata needs a build", file.name);
+    return PackedMetadata::make(found->second, file.name);
   }
+  using IndexClient::prefetch_metadata;
   void prefetch_pages(const std::vector<std::string>&) override {}
   void prefetch_metadata(const IndexFile& file, const std::string&) override { prefetched.push_back(file.name); }
   IndexStats stats() const override { return {}; }
@@ -120,7 +121,7 @@ TEST_F(IndexProviderTest, SaysWhyThereIsNothing) {
 TEST_F(IndexProviderTest, ReadsDependenciesOfTheBestWheel) {
   client_.add("a", "a-1.0.tar.gz");
   client_.add("a", "a-1.0-py3-none-any.whl");
-  client_.metadata["a-1.0-py3-none-any.whl"] =
+  client_.texts["a-1.0-py3-none-any.whl"] =
       "Metadata-Version: 2.1\nName: a\nVersion: 1.0\nProvides-Extra: Fast_Mode\n"
       "Requires-Dist: b>=2\nRequires-Dist: c; extra == 'fast-mode'\n\n";
   const Dependencies& found = provider_->dependencies("a", Version::parse("1.0"));
@@ -132,11 +133,9 @@ TEST_F(IndexProviderTest, ReadsDependenciesOfTheBestWheel) {
 
 TEST_F(IndexProviderTest, UnusableVersionsSayWhy) {
   client_.add("a", "a-1.0-py3-none-any.whl");
-  client_.metadata["a-1.0-py3-none-any.whl"] =
-      "Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Python: >=3.13\n\n";
+  client_.texts["a-1.0-py3-none-any.whl"] = "Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Python: >=3.13\n\n";
   client_.add("a", "a-2.0-py3-none-any.whl");
-  client_.metadata["a-2.0-py3-none-any.whl"] =
-      "Metadata-Version: 2.1\nName: a\nVersion: 2.0\nRequires-Dist: b >>> 1\n\n";
+  client_.texts["a-2.0-py3-none-any.whl"] = "Metadata-Version: 2.1\nName: a\nVersion: 2.0\nRequires-Dist: b >>> 1\n\n";
   client_.add("a", "a-3.0.tar.gz");
   EXPECT_EQ(provider_->dependencies("a", Version::parse("1.0")).unusable, "requires python >=3.13");
   EXPECT_TRUE(provider_->dependencies("a", Version::parse("2.0")).unusable.starts_with("metadata is broken: "));
@@ -152,12 +151,12 @@ TEST_F(IndexProviderTest, PrefetchesMetadataOfKnownPackagesOnly) {
   EXPECT_EQ(client_.prefetched, (Names{"a-1.0-py3-none-any.whl"}));
 }
 
-TEST_F(IndexProviderTest, ADirectReferenceReplacesWhatTheIndexHas) {
+TEST_F(IndexProviderTest, ADirectReferenceStandsBesideWhatTheIndexHas) {
   client_.add("a", "a-9.0-py3-none-any.whl");
   const std::string hex(64, 'c');
   const Candidate candidate = provider_->direct("a", "https://host/dir/a-1.5-py3-none-any.whl#sha256=" + hex);
   EXPECT_EQ(candidate.version.text(), "1.5");
-  EXPECT_EQ(versions("a"), (Names{"1.5"}));
+  EXPECT_EQ(versions("a"), (Names{"9.0"})) << "what the index has is told apart by the caller";
   const auto found = provider_->files("a", candidate.version);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].url, "https://host/dir/a-1.5-py3-none-any.whl");

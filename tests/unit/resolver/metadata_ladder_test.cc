@@ -27,6 +27,11 @@ ErrorKind kind_of(const std::function<void()>& action) {
   return ErrorKind::failed;
 }
 
+// As the client hands it out.
+std::string packed(const std::string& metadata) {
+  return PackedMetadata::pack(metadata, "");
+}
+
 class MetadataLadderTest : public ::testing::Test {
  protected:
   std::unique_ptr<IndexClient> client(bool offline = false) {
@@ -72,12 +77,12 @@ TEST_F(MetadataLadderTest, AnnouncedMetadataIsCheckedAgainstItsDigest) {
   file.has_metadata = true;
   file.metadata_sha256 = Digest::of(wheel.metadata()).hex();
   index_.set_text("/files/" + file.name + ".metadata", wheel.metadata());
-  EXPECT_EQ(client()->metadata_text(file, "a"), wheel.metadata());
+  EXPECT_EQ(client()->metadata(file, "a")->bytes(), packed(wheel.metadata()));
   EXPECT_EQ(asked(file), 0);
 
   file.sha256 = std::string(64, '1');  // another file: nothing cached
   index_.set_text("/files/" + file.name + ".metadata", wheel.metadata() + "altered");
-  EXPECT_EQ(kind_of([&] { client()->metadata_text(file, "a"); }), ErrorKind::verification);
+  EXPECT_EQ(kind_of([&] { client()->metadata(file, "a"); }), ErrorKind::verification);
   EXPECT_EQ(asked(file), 0) << "an altered file is not worked around";
 }
 
@@ -85,9 +90,9 @@ TEST_F(MetadataLadderTest, UnannouncedMetadataIsTriedAndKeptForEver) {
   WheelBuilder wheel("a", "1.0");
   const IndexFile file = serve(wheel, true);
   index_.set_text("/files/" + file.name + ".metadata", wheel.metadata());
-  EXPECT_EQ(client()->metadata_text(file, "a"), wheel.metadata());
+  EXPECT_EQ(client()->metadata(file, "a")->bytes(), packed(wheel.metadata()));
   auto later = client(true);
-  EXPECT_EQ(later->metadata_text(file, "a"), wheel.metadata());
+  EXPECT_EQ(later->metadata(file, "a")->bytes(), packed(wheel.metadata()));
   EXPECT_EQ(later->stats().metadata_from_cache, 1);
   EXPECT_EQ(index_.asked(), 1);
 }
@@ -95,8 +100,8 @@ TEST_F(MetadataLadderTest, UnannouncedMetadataIsTriedAndKeptForEver) {
 TEST_F(MetadataLadderTest, AHostWithoutMetadataFilesIsAskedForOneOnly) {
   const IndexFile a = serve(WheelBuilder("a", "1.0").deflated(), true);
   const IndexFile b = serve(WheelBuilder("b", "1.0").file("b/big.bin", filler()), true);
-  EXPECT_EQ(client()->metadata_text(a, "a"), WheelBuilder("a", "1.0").metadata());
-  EXPECT_EQ(client()->metadata_text(b, "b"), WheelBuilder("b", "1.0").metadata())
+  EXPECT_EQ(client()->metadata(a, "a")->bytes(), packed(WheelBuilder("a", "1.0").metadata()));
+  EXPECT_EQ(client()->metadata(b, "b")->bytes(), packed(WheelBuilder("b", "1.0").metadata()))
       << "remembered in the cache directory";
   EXPECT_EQ(asked(a, ".metadata") + asked(b, ".metadata"), 1);
   EXPECT_EQ(asked(b), 1) << "the end of the wheel was enough";
@@ -109,29 +114,29 @@ TEST_F(MetadataLadderTest, MetadataAheadOfTheTailTakesASecondRange) {
       {{"a-1.0.dist-info/METADATA", WheelBuilder("a", "1.0").metadata(), false, true}, {"a/big.bin", filler()}});
   const std::string name = "a-1.0-py3-none-any.whl";
   index_.set("/files/" + name, {ServerResponse::text(200, bytes), true, ""});
-  EXPECT_EQ(client()->metadata_text(listed(name, bytes), "a"), WheelBuilder("a", "1.0").metadata());
+  EXPECT_EQ(client()->metadata(listed(name, bytes), "a")->bytes(), packed(WheelBuilder("a", "1.0").metadata()));
   EXPECT_EQ(index_.asked("/files/" + name), 2);
 }
 
 TEST_F(MetadataLadderTest, WithoutRangesTheWholeWheelIsReadAndTheHostRemembered) {
   const IndexFile a = serve(WheelBuilder("a", "1.0").file("a/big.bin", filler()), false);
   const IndexFile b = serve(WheelBuilder("b", "1.0").file("b/big.bin", filler()), false);
-  EXPECT_EQ(client()->metadata_text(a, "a"), WheelBuilder("a", "1.0").metadata());
+  EXPECT_EQ(client()->metadata(a, "a")->bytes(), packed(WheelBuilder("a", "1.0").metadata()));
   EXPECT_EQ(asked(a), 2);
-  EXPECT_EQ(client()->metadata_text(b, "b"), WheelBuilder("b", "1.0").metadata());
+  EXPECT_EQ(client()->metadata(b, "b")->bytes(), packed(WheelBuilder("b", "1.0").metadata()));
   EXPECT_EQ(asked(b), 1) << "no range was tried";
 }
 
 TEST_F(MetadataLadderTest, AWholeWheelWithAnotherDigestIsRefused) {
   IndexFile file = serve(WheelBuilder("a", "1.0").file("a/big.bin", filler()), false);
   file.sha256 = std::string(64, '2');
-  EXPECT_EQ(kind_of([&] { client()->metadata_text(file, "a"); }), ErrorKind::verification);
+  EXPECT_EQ(kind_of([&] { client()->metadata(file, "a"); }), ErrorKind::verification);
 }
 
 TEST_F(MetadataLadderTest, AServerThatAnswersEverythingWithAPageIsSeenThrough) {
   const IndexFile file = serve(WheelBuilder("a", "1.0"), true);
   index_.set_text("/files/" + file.name + ".metadata", "<html>welcome</html>", "text/html");
-  EXPECT_EQ(client()->metadata_text(file, "a"), WheelBuilder("a", "1.0").metadata());
+  EXPECT_EQ(client()->metadata(file, "a")->bytes(), packed(WheelBuilder("a", "1.0").metadata()));
 }
 
 TEST_F(MetadataLadderTest, MetadataOfAnotherVersionIsRefused) {
@@ -139,19 +144,19 @@ TEST_F(MetadataLadderTest, MetadataOfAnotherVersionIsRefused) {
   IndexFile file = listed("a-1.0-py3-none-any.whl", "");
   file.has_metadata = true;
   index_.set_text("/files/" + file.name + ".metadata", other.metadata());
-  EXPECT_EQ(kind_of([&] { client()->metadata_text(file, "a"); }), ErrorKind::bad_input);
+  EXPECT_EQ(kind_of([&] { client()->metadata(file, "a"); }), ErrorKind::bad_input);
 }
 
 TEST_F(MetadataLadderTest, ARefusalOfAnAnnouncedFileIsAnError) {
   IndexFile file = serve(WheelBuilder("a", "1.0"), true);
   file.has_metadata = true;
   index_.set_status("/files/" + file.name + ".metadata", 403);
-  EXPECT_EQ(kind_of([&] { client()->metadata_text(file, "a"); }), ErrorKind::refused);
+  EXPECT_EQ(kind_of([&] { client()->metadata(file, "a"); }), ErrorKind::refused);
 }
 
 TEST_F(MetadataLadderTest, OfflineSaysWhatIsMissing) {
   const IndexFile file = serve(WheelBuilder("a", "1.0"), true);
-  EXPECT_EQ(kind_of([&] { client(true)->metadata_text(file, "a"); }), ErrorKind::refused);
+  EXPECT_EQ(kind_of([&] { client(true)->metadata(file, "a"); }), ErrorKind::refused);
   EXPECT_EQ(index_.asked(), 0);
 }
 
@@ -159,7 +164,7 @@ TEST_F(MetadataLadderTest, AnSdistIsTrustedWhereItSaysItsFieldsAreFinal) {
   const std::string info = "Metadata-Version: 2.2\nName: a\nVersion: 1.0\nRequires-Dist: b\n\n";
   const std::string bytes = make_zip({{"a-1.0/PKG-INFO", info}, {"a-1.0/a.egg-info/PKG-INFO", "junk"}});
   index_.set_text("/files/a-1.0.zip", bytes);
-  EXPECT_EQ(client()->metadata_text(listed("a-1.0.zip", bytes), "a"), info);
+  EXPECT_EQ(client()->metadata(listed("a-1.0.zip", bytes), "a")->bytes(), packed(info));
 }
 
 TEST_F(MetadataLadderTest, AnSdistWithDynamicFieldsNeedsABuild) {
@@ -169,13 +174,13 @@ TEST_F(MetadataLadderTest, AnSdistWithDynamicFieldsNeedsABuild) {
     index_.set_text("/files/a-1.0.zip", bytes);
     const IndexFile file = listed("a-1.0.zip", bytes);
     build_ = nullptr;
-    EXPECT_EQ(kind_of([&] { client()->metadata_text(file, "a"); }), ErrorKind::failed);
+    EXPECT_EQ(kind_of([&] { client()->metadata(file, "a"); }), ErrorKind::failed);
     build_ = [&](const IndexFile& given, const Path& sdist) {
       EXPECT_EQ(given.name, "a-1.0.zip");
       EXPECT_EQ(read_file(sdist), bytes);
       return std::string("Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Dist: built\n\n");
     };
-    EXPECT_NE(client()->metadata_text(file, "a").find("built"), std::string::npos);
+    EXPECT_NE(client()->metadata(file, "a")->bytes().find("built"), std::string_view::npos);
   }
 }
 
@@ -192,7 +197,7 @@ TEST_F(MetadataLadderTest, WhatABuildToldIsKeptForItsInterpreterOnly) {
       {"cpython-311", 1}, {"cpython-311", 1}, {"cpython-312", 2}, {"", 3}, {"", 4}, {"cpython-312", 4}};
   for (const auto& [tag, expected] : steps) {
     build_tag_ = tag;
-    client()->metadata_text(file, "a");
+    client()->metadata(file, "a");
     EXPECT_EQ(builds, expected) << tag;
   }
 }

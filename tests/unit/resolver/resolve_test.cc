@@ -39,11 +39,15 @@ class MemoryIndex : public IndexClient {
   }
   ProjectPage& page_of(const std::string& name) { return pages_[name]; }
 
-  std::optional<ProjectPage> page(const std::string& package) override {
+  std::shared_ptr<const PackedPage> page(const std::string& package) override {
     const auto found = pages_.find(package);
-    return found == pages_.end() ? std::nullopt : std::optional(found->second);
+    return found == pages_.end() ? nullptr : PackedPage::make(found->second);
   }
-  std::string metadata_text(const IndexFile& file, const std::string&) override { return metadata_.at(file.name); }
+  using IndexClient::metadata;
+  std::shared_ptr<const PackedMetadata> metadata(const IndexFile& file, const std::string&) override {
+    return PackedMetadata::make(metadata_.at(file.name), file.name);
+  }
+  using IndexClient::prefetch_metadata;
   void prefetch_pages(const std::vector<std::string>&) override {}
   void prefetch_metadata(const IndexFile&, const std::string&) override {}
   IndexStats stats() const override { return {}; }
