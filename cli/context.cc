@@ -5,44 +5,9 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/local_state.h"
+#include "cli/user_config.h"
 
 namespace dae::cli {
-namespace {
-
-// ~/.config/dae/config.yaml: {index, mirror, control}
-struct UserConfig {
-  std::string index, mirror, control;
-};
-
-UserConfig user_config() {
-  UserConfig config;
-  Path file = config_dir() / "config.yaml";
-  if (!exists(file)) return config;
-  Document document = read_yaml_file(file);
-  Reader reader(document);
-  config.index = reader.string("index");
-  config.mirror = reader.string("mirror");
-  config.control = reader.string("control");
-  reader.finish();
-  return config;
-}
-
-std::string without_trailing_slash(std::string url) {
-  while (!url.empty() && url.back() == '/') url.pop_back();
-  return url;
-}
-
-// Empty when nobody says.
-std::string find_mirror(const std::string& flag) {
-  std::string url = flag;
-  if (url.empty()) url = env_var("DAE_MIRROR").value_or("");
-  if (url.empty()) url = user_config().mirror;
-  if (url.empty())
-    if (auto local = read_local_state(default_local_root())) url = local->mirror_url;
-  return without_trailing_slash(url);
-}
-
-}  // namespace
 
 Transport& Context::transport() {
   if (!transport_) transport_ = make_http_client();
@@ -54,9 +19,20 @@ Transport& Context::transport_for_index(const Path& ca_file) {
     HttpClientOptions options;
     options.ca_file = ca_file;
     options.offline = globals.offline;
+    // Over HTTP/1.1 a connection carries one request at a time, and each takes a round trip.
+    options.max_per_host = 50;
+    options.max_total = 100;
     index_transport_ = make_http_client(options);
   }
   return *index_transport_;
+}
+
+resolver::CredentialStore& Context::credentials() {
+  if (!credentials_) {
+    const bool keyring = env_var("DAE_KEYRING").value_or(read_user_config().keyring) == "1";
+    credentials_ = std::make_unique<resolver::CredentialStore>(keyring ? runner.get() : nullptr);
+  }
+  return *credentials_;
 }
 
 void Context::print(std::string_view text) {
@@ -90,7 +66,7 @@ Path share_dir() {
 }
 
 std::string mirror_url(const std::string& flag) {
-  std::string url = find_mirror(flag);
+  std::string url = find_mirror_url(flag);
   if (url.empty())
     throw Error(
         ErrorKind::usage, "no mirror is configured", "",
@@ -101,38 +77,14 @@ std::string mirror_url(const std::string& flag) {
 std::string control_url(const std::string& flag) {
   std::string url = flag;
   if (url.empty()) url = env_var("DAE_CONTROL").value_or("");
-  if (url.empty()) url = user_config().control;
+  if (url.empty()) url = read_user_config().control;
   if (url.empty())
     if (auto local = read_local_state(default_local_root())) url = local->control_url;
   if (url.empty())
     throw Error(ErrorKind::usage, "no control plane is configured", "",
                 "start one with `dae local up`, or set DAE_CONTROL or `control:` in " +
                     (config_dir() / "config.yaml").string());
-  return without_trailing_slash(url);
-}
-
-IndexChoice choose_index(Context& context, const std::string& flag) {
-  IndexChoice choice;
-  std::string url = flag;
-  if (url.empty()) url = env_var("DAE_INDEX").value_or("");
-  if (url.empty()) url = user_config().index;
-  if (url.empty())
-    if (std::string mirror = find_mirror(""); !mirror.empty()) {
-      url = mirror + "/pypi/simple/";
-      choice.label = "mirror";
-    }
-  if (!url.empty() && url != "pip") {
-    if (url.back() != '/') url += '/';
-    if (choice.label.empty()) choice.label = url;
-    choice.indexes = {url};
-    return choice;
-  }
-  resolver::PipIndex pip = resolver::pip_index(*context.runner);
-  choice.indexes.emplace_back(pip.index_url);
-  for (const std::string& extra : pip.extra_index_urls) choice.indexes.emplace_back(extra);
-  choice.ca_file = pip.ca_file;
-  choice.label = pip.origin;
-  return choice;
+  return without_end_slash(url);
 }
 
 Path blobs_dir() {

@@ -1,9 +1,11 @@
 #pragma once
 // What every command is handed: the seams, the global options, and where mirror, control plane and index are found.
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/events.h"
@@ -13,6 +15,8 @@
 #include "builder/app_file.h"
 #include "cli/command_line.h"
 #include "resolver/install/interpreter.h"
+#include "resolver/lock/project.h"
+#include "resolver/source/credentials.h"
 #include "resolver/source/index.h"
 
 namespace dae::cli {
@@ -26,6 +30,7 @@ struct Context {
   // Made on first use: most commands open no connection.
   Transport& transport();
   Transport& transport_for_index(const Path& ca_file);
+  resolver::CredentialStore& credentials();
 
   // Data goes to stdout, all else to stderr (silent with --quiet).
   void print(std::string_view text);
@@ -34,6 +39,7 @@ struct Context {
 
  private:
   std::unique_ptr<Transport> transport_, index_transport_;
+  std::unique_ptr<resolver::CredentialStore> credentials_;
 };
 
 // The data folder with templates and nginx configuration: $DAE_SHARE, <binary>/../share/dae, or the source tree's.
@@ -44,13 +50,21 @@ Path self_executable();
 // Throws not_found with a hint when nothing says.
 std::string mirror_url(const std::string& flag);
 std::string control_url(const std::string& flag);
-// Index roots in order: the flag, $DAE_INDEX, the configuration file, the mirror's `pypi`, else what pip would use.
+// Who says which index to ask: the flag, $DAE_INDEX, the project's settings, the configuration file, the mirror's
+// `pypi`, else what pip would use. Indexes that a project pins packages to are asked for those whatever the flag says.
 struct IndexChoice {
-  std::vector<resolver::IndexSource> indexes;
+  std::vector<resolver::IndexSource> indexes;  // each knows who named it
+  std::map<std::string, std::string> index_of;
+  std::vector<std::string> find_links;
   Path ca_file;
-  std::string label;  // for "index: …"
+  std::string label;  // for "index: …"; without credentials
 };
-IndexChoice choose_index(Context& context, const std::string& flag);
+// `project` may be null. The credentials of the indexes are known to context.credentials() from then on.
+IndexChoice choose_index(Context& context, const std::string& flag, const resolver::ProjectFile* project = nullptr);
+// What of the choice and the global options decides how an index is read.
+resolver::IndexOptions index_options(Context& context, const IndexChoice& choice);
+// The credentials to download what a lock names, when no index had to be chosen to read the lock.
+resolver::CredentialStore& download_credentials(Context& context, const resolver::ProjectFile* project = nullptr);
 
 // Where things are kept.
 Path blobs_dir();

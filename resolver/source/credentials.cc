@@ -44,6 +44,11 @@ void CredentialStore::add(const IndexSource& index) {
   known_.clear();
 }
 
+bool CredentialStore::has_indexes() {
+  const std::scoped_lock lock(mutex_);
+  return !indexes_.empty();
+}
+
 // The longest root that is the beginning of the URL, else the first index of the origin.
 const CredentialStore::Index* CredentialStore::index_for(const Url& url, const std::string& text) const {
   const Index *best = nullptr, *first = nullptr;

@@ -32,6 +32,7 @@ class CredentialStore {
   // Files of the same origin are asked for with an index's credentials, of several the one whose URL fits best: those
   // in its URL, else $DAE_INDEX_<NAME>_USERNAME and _PASSWORD, else netrc, else the keyring.
   void add(const IndexSource& index);
+  bool has_indexes();
   // For this URL; a URL of no index may hold its own, else netrc and the keyring are looked at. nullopt: none is known.
   std::optional<Credential> find(const std::string& url);
   // Takes a credential out of the request's URL and sets its Authorization field, if there is one and none is set.

@@ -1,0 +1,65 @@
+#include "cli/user_config.h"
+
+#include "base/error.h"
+#include "base/value.h"
+#include "cli/local_state.h"
+
+namespace dae::cli {
+namespace {
+
+constexpr const char* kOrigin = "config.yaml";
+
+resolver::IndexSource index_entry(const Reader& parent, const Value& node) {
+  if (node.is_string()) return {node.as_string(), "", false, kOrigin};
+  Reader reader(parent.file(), node, "index");
+  resolver::IndexSource index(reader.required_string("url"), reader.required_string("name"),
+                              reader.boolean("pinned_only", false), kOrigin);
+  reader.finish();
+  return index;
+}
+
+}  // namespace
+
+Path user_config_file() {
+  return config_dir() / "config.yaml";
+}
+
+UserConfig read_user_config() {
+  UserConfig config;
+  if (!exists(user_config_file())) return config;
+  const Document document = read_yaml_file(user_config_file());
+  Reader reader(document);
+  if (const Value* index = reader.optional("index")) {
+    if (index->is_array()) {
+      for (const Value& node : index->as_array()) config.indexes.push_back(index_entry(reader, node));
+    } else {
+      config.indexes.push_back(index_entry(reader, *index));
+    }
+  }
+  config.mirror = reader.string("mirror");
+  config.control = reader.string("control");
+  if (const Value* keyring = reader.optional("keyring")) {
+    if (!keyring->is_string() || (keyring->as_string() != "subprocess" && keyring->as_string() != "disabled")) {
+      throw reader.error_at(*keyring, "`keyring` is `subprocess` or `disabled`");
+    }
+    config.keyring = keyring->as_string() == "subprocess" ? "1" : "";
+  }
+  reader.finish();
+  return config;
+}
+
+std::string without_end_slash(std::string url) {
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  return url;
+}
+
+std::string find_mirror_url(const std::string& flag) {
+  std::string url = flag;
+  if (url.empty()) url = env_var("DAE_MIRROR").value_or("");
+  if (url.empty()) url = read_user_config().mirror;
+  if (url.empty())
+    if (auto local = read_local_state(default_local_root())) url = local->mirror_url;
+  return without_end_slash(url);
+}
+
+}  // namespace dae::cli

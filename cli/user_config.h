@@ -1,0 +1,23 @@
+#pragma once
+// ~/.config/dae/config.yaml: what holds for a person on this machine. Format: share/doc/formats/config-yaml.md.
+#include <string>
+#include <vector>
+
+#include "base/fs.h"
+#include "resolver/source/index.h"
+
+namespace dae::cli {
+
+struct UserConfig {
+  std::vector<resolver::IndexSource> indexes;  // or one whose URL is "pip"
+  std::string mirror, control;
+  std::string keyring;  // "1": the keyring command may be asked
+};
+Path user_config_file();
+UserConfig read_user_config();  // nothing set when there is no such file
+
+std::string without_end_slash(std::string url);
+// The flag, $DAE_MIRROR, the configuration file, a running `dae local`; "" when nobody says.
+std::string find_mirror_url(const std::string& flag);
+
+}  // namespace dae::cli
