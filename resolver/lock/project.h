@@ -2,9 +2,11 @@
 // The direct requirements of an app: [project] dependencies and [dependency-groups] of pyproject.toml, or pip-req.txt.
 // Edits touch only their own lines: comments, order and layout of the file stay.
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/fs.h"
 #include "resolver/solver/solver.h"
 
@@ -17,6 +19,7 @@ struct ProjectSettings {
     bool pinned_only = false;  // asked for packages that `index_of` names only
   };
   std::vector<Index> indexes;                   // in order; replace the configured ones when not empty
+  bool configured_too = false;                  // …but for these, which come first and then the configured ones
   std::map<std::string, std::string> index_of;  // normalised package -> name of its only index
   std::vector<std::string> find_links;          // folders or pages with files
   bool no_index = false;
@@ -41,7 +44,14 @@ struct ProjectFile {
   std::map<std::string, std::vector<RootRequirement>> extras, groups;
   std::map<std::string, std::vector<std::string>> hashes;  // --hash of a line, by package: "sha256:…"
   ProjectSettings settings;
+  std::map<std::string, Error> broken_groups;  // not in `groups`: what is wrong with them, for when one is asked for
+  std::vector<std::string> warnings;           // "pip-req.txt:3:1: `--trusted-host` is ignored: …", in file order
 };
+// The requirements of a group (any spelling of its name). Throws what is wrong with it, or not_found.
+const std::vector<RootRequirement>& requirements_of_group(const ProjectFile& project, const std::string& name);
+// Likewise of an extra.
+const std::vector<RootRequirement>& requirements_of_extra(const ProjectFile& project, const std::string& name);
+
 // Looks for pyproject.toml with [project], then pip-req.txt. Throws not_found with a hint.
 ProjectFile read_project(const Path& app_dir);
 // The same from text that is not on disk yet; `path` decides the format and names the origins.
@@ -54,11 +64,19 @@ struct RequirementTable {
   std::string name = {};
 };
 
-// New file text with these requirement lines added (or replaced, when the same package is there).
-// `text` is a requirement as it shall stand ("flask>=3.1").
+// Where an edit goes: [project] dependencies, an extra (optional-dependencies) or a dependency group.
+struct EditTarget {
+  enum class Kind { dependencies, extra, group };
+  Kind kind = Kind::dependencies;
+  std::string name;  // of the extra or group
+};
+// New file text with these requirement lines added (or replaced, when the same package is there). Tables and lists that
+// are missing are made. A requirement is written as it shall stand ("flask>=3.1", in pip-req.txt "-e ./lib" as well).
 std::string with_requirements(const ProjectFile& project, const std::string& file_text,
-                              const std::vector<std::string>& requirements, const RequirementTable& table = {});
+                              const std::vector<std::string>& requirements, const EditTarget& target = {});
+// Without a target: from the dependencies and from group `dev`. Throws not_found when one is not there.
 std::string without_requirements(const ProjectFile& project, const std::string& file_text,
-                                 const std::vector<std::string>& names, const RequirementTable& table = {});
+                                 const std::vector<std::string>& names,
+                                 const std::optional<EditTarget>& target = std::nullopt);
 
 }  // namespace dae::resolver

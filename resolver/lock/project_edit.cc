@@ -101,29 +101,68 @@ void append_item(std::string& text, const TomlArray& array, const std::string& r
   }
 }
 
-TomlArray dependencies_array(std::string& text, const ProjectFile& project) {
-  if (const auto array = find_toml_array(text, "project", "dependencies")) return *array;
-  const auto dynamic = find_toml_array(text, "project", "dynamic");
-  const bool is_dynamic = dynamic && std::any_of(dynamic->items.begin(), dynamic->items.end(),
-                                                 [](const auto& item) { return item.text == "dependencies"; });
-  auto end = end_of_toml_table(text, "project");
-  if (is_dynamic || !end) {
-    throw Error(ErrorKind::refused,
-                is_dynamic ? "`dependencies` is listed as dynamic" : "the [project] table has no header of its own",
-                project.path.string(), "add the requirement by hand, then run `dae install`");
+// The table and the key of the list an edit goes to.
+struct ListPlace {
+  std::string table, key;
+
+  explicit ListPlace(const EditTarget& target) {
+    if (target.kind == EditTarget::Kind::dependencies) {
+      table = "project";
+      key = "dependencies";
+      return;
+    }
+    if (!is_valid_name(target.name)) {
+      throw Error(ErrorKind::usage, fmt::format("`{}` is no name of a group or an extra", target.name));
+    }
+    table = target.kind == EditTarget::Kind::extra ? "project.optional-dependencies" : "dependency-groups";
+    key = target.name;
   }
+
+  std::optional<TomlArray> find(const std::string& text) const {
+    return find_toml_array(text, table,
+                           [this](std::string_view found) { return normalize_name(found) == normalize_name(key); });
+  }
+};
+
+void insert_line(std::string& text, size_t at, const std::string& line) {
   const std::string nl = line_break(text);
-  if (*end > 0 && text[*end - 1] != '\n') {
-    text.insert(*end, nl);
-    *end += nl.size();
-  }
-  text.insert(*end, "dependencies = []" + nl);
-  return *find_toml_array(text, "project", "dependencies");
+  const bool starts_line = at == 0 || text[at - 1] == '\n';
+  text.insert(at, (starts_line ? "" : nl) + line + nl);
 }
 
-void add_to_toml(std::string& text, const ProjectFile& project, const std::string& requirement) {
+[[noreturn]] void refuse_form(const ProjectFile& project, const std::string& table) {
+  throw Error(ErrorKind::refused, fmt::format("[{}] is not written as a table of its own", table),
+              project.path.string(), "add the requirement by hand, then run `dae install`");
+}
+
+// Makes an empty list where there is none.
+void make_list(std::string& text, const ProjectFile& project, const ListPlace& place) {
+  const std::string line = toml_key(place.key) + " = []";
+  const TomlTableForm form = toml_table_form(text, place.table);
+  if (form == TomlTableForm::header) return insert_line(text, *end_of_toml_table(text, place.table), line);
+  const std::string nl = line_break(text);
+  if (place.table == "dependency-groups" && form == TomlTableForm::absent) {
+    return insert_line(text, text.size(), (text.empty() ? "" : nl) + "[dependency-groups]" + nl + line);
+  }
+  const auto end = end_of_toml_table(text, "project");
+  if (!end || place.table != "project.optional-dependencies" || form == TomlTableForm::inline_value) {
+    refuse_form(project, place.table);
+  }
+  if (form == TomlTableForm::dotted) return insert_line(text, *end, "optional-dependencies." + line);
+  insert_line(text, *end, nl + "[" + place.table + "]" + nl + line);
+}
+
+TomlArray list_for(std::string& text, const ProjectFile& project, const ListPlace& place) {
+  if (const auto array = place.find(text)) return *array;
+  make_list(text, project, place);
+  if (const auto array = place.find(text)) return *array;
+  refuse_form(project, place.table);
+}
+
+void add_to_toml(std::string& text, const ProjectFile& project, const std::string& requirement,
+                 const ListPlace& place) {
   const Requirement wanted = Requirement::parse(requirement);
-  const TomlArray array = dependencies_array(text, project);
+  const TomlArray array = list_for(text, project, place);
   std::vector<size_t> same;
   std::vector<Requirement> present;
   for (size_t i = 0; i < array.items.size(); ++i) {
@@ -144,10 +183,10 @@ void add_to_toml(std::string& text, const ProjectFile& project, const std::strin
   }
 }
 
-bool remove_from_toml(std::string& text, const char* table, const char* key, const std::string& name) {
+bool remove_from_toml(std::string& text, const ListPlace& place, const std::string& name) {
   bool removed = false;
   // One at a time: offsets are good for one edit only.
-  while (const auto array = find_toml_array(text, table, key)) {
+  while (const auto array = place.find(text)) {
     size_t index = 0;
     for (; index < array->items.size(); ++index) {
       const auto parsed = requirement_of(array->items[index]);
@@ -164,31 +203,48 @@ bool is_toml(const ProjectFile& project) {
   return project.path.extension() == ".toml";
 }
 
+void refuse_target(const ProjectFile& project, const EditTarget& target) {
+  if (target.kind == EditTarget::Kind::dependencies) return;
+  throw Error(ErrorKind::usage,
+              target.kind == EditTarget::Kind::extra ? "a requirements file has no extras"
+                                                     : "a requirements file has no dependency groups",
+              project.path.string(), "they are part of `pyproject.toml`");
+}
+
 }  // namespace
 
 std::string with_requirements(const ProjectFile& project, const std::string& file_text,
-                              const std::vector<std::string>& requirements, const RequirementTable&) {
-  if (!is_toml(project)) return requirements_txt_with(file_text, requirements);
+                              const std::vector<std::string>& requirements, const EditTarget& target) {
+  if (!is_toml(project)) {
+    refuse_target(project, target);
+    return requirements_txt_with(file_text, requirements);
+  }
   parse_project(project.path, file_text);
   std::string text = file_text;
-  for (const std::string& requirement : requirements) add_to_toml(text, project, requirement);
+  for (const std::string& requirement : requirements) add_to_toml(text, project, requirement, ListPlace(target));
   parse_project(project.path, text);  // an edit that breaks the file must never be written
   return text;
 }
 
 std::string without_requirements(const ProjectFile& project, const std::string& file_text,
-                                 const std::vector<std::string>& names, const RequirementTable&) {
-  if (!is_toml(project)) return requirements_txt_without(file_text, names);
+                                 const std::vector<std::string>& names, const std::optional<EditTarget>& target) {
+  if (!is_toml(project)) {
+    refuse_target(project, target.value_or(EditTarget()));
+    return requirements_txt_without(file_text, names);
+  }
   parse_project(project.path, file_text);
+  std::vector<ListPlace> places = {ListPlace(target.value_or(EditTarget()))};
+  if (!target) places.push_back(ListPlace({EditTarget::Kind::group, "dev"}));
   std::string text = file_text;
   for (const std::string& name : names) {
-    const std::string key = normalize_name(name);
-    const bool main = remove_from_toml(text, "project", "dependencies", key);
-    const bool dev = remove_from_toml(text, "dependency-groups", "dev", key);
-    if (!main && !dev) {
-      throw Error(ErrorKind::not_found, fmt::format("`{}` is not among the direct requirements", name),
-                  project.path.string(), "`dae why` tells what pulls a package in");
-    }
+    bool removed = false;
+    for (const ListPlace& place : places) removed = remove_from_toml(text, place, normalize_name(name)) || removed;
+    if (removed) continue;
+    throw Error(ErrorKind::not_found,
+                target && target->kind != EditTarget::Kind::dependencies
+                    ? fmt::format("`{}` is not in [{}] {}", name, places[0].table, places[0].key)
+                    : fmt::format("`{}` is not among the direct requirements", name),
+                project.path.string(), "`dae why` tells what pulls a package in");
   }
   parse_project(project.path, text);
   return text;

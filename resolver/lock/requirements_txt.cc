@@ -3,254 +3,246 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "resolver/standards/names.h"
+#include "resolver/lock/requirements_txt_lines.h"
+#include "resolver/lock/requirements_txt_options.h"
+#include "resolver/lock/requirements_txt_settings.h"
+#include "resolver/lock/requirements_txt_source.h"
 
 namespace dae::resolver {
 
 namespace {
 
-constexpr int kMaxDepth = 10;
+constexpr size_t kMaxDepth = 32;
+constexpr size_t kMaxFiles = 1000;  // a file may be included twice: thirty that include the next one twice are 2^30
 constexpr uint64_t kMaxBytes = 4ull << 20;
 
-// A comment starts at the beginning of a line or after white space.
-std::string_view without_comment(std::string_view line) {
-  for (size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '#' && (i == 0 || line[i - 1] == ' ' || line[i - 1] == '\t')) return line.substr(0, i);
+// "sha256:ab…" in lower case; pip takes no weaker ones.
+std::string checked_hash(const OptionUse& use) {
+  const size_t colon = use.value.find(':');
+  const std::string algorithm = use.value.substr(0, colon);
+  const size_t digits = algorithm == "sha256" ? 64 : algorithm == "sha384" ? 96 : algorithm == "sha512" ? 128 : 0;
+  if (colon == std::string::npos || digits == 0) {
+    fail_at(use.value_offset, fmt::format("`{}` is no hash that can be checked", use.value.substr(0, 60)),
+            "write `--hash=sha256:…`; sha384 and sha512 are known too");
   }
-  return line;
-}
-
-// "-r x", "-rx", "--requirement x", "--requirement=x": the x. nullopt when it is another option.
-std::optional<std::string> option_value(std::string_view line, std::string_view short_form,
-                                        std::string_view long_form) {
-  std::string_view rest;
-  if (line.starts_with(long_form)) {
-    rest = line.substr(long_form.size());
-    if (rest.empty() || (rest[0] != '=' && rest[0] != ' ' && rest[0] != '\t')) return std::nullopt;
-    rest.remove_prefix(1);
-  } else if (line.starts_with(short_form) && !line.starts_with("--")) {
-    rest = line.substr(short_form.size());
-  } else {
-    return std::nullopt;
+  const std::string hex = lower(std::string_view(use.value).substr(colon + 1));
+  if (hex.size() != digits || hex.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    fail_at(use.value_offset + colon + 1, fmt::format("a {} has {} hexadecimal digits", algorithm, digits));
   }
-  return std::string(trim(rest));
+  return algorithm + ":" + hex;
 }
 
 class RequirementsReader {
  public:
-  explicit RequirementsReader(ProjectFile& out) : out_(out) {}
+  RequirementsReader(ProjectFile& out, const Path& main) : out_(out), app_dir_(main.parent_path()) {
+    if (app_dir_.empty()) app_dir_ = ".";
+  }
 
-  void read(const Path& path, const std::string& label, std::string_view text, bool constraints, int depth) {
-    if (depth > kMaxDepth) throw Error(ErrorKind::bad_input, "-r and -c nest too deeply, or in a circle", label);
-    for (const LogicalLine& line : logical_lines(text)) {
-      if (line.text.empty()) continue;
-      const std::string origin = fmt::format("{}:{}", label, line.number);
-      if (line.text[0] == '-') {
-        option(path, label, line.text, origin, constraints, depth);
-      } else {
-        (constraints ? out_.constraints : out_.requirements).push_back({requirement(line.text, origin), origin});
+  void read(const Path& path, const std::string& label, std::string_view bytes, bool constraints) {
+    const DecodedFile file = decode_requirements_file(bytes, label);
+    const File previous = std::exchange(file_, {path, label, constraints});
+    open_.push_back(normal(path));
+    labels_.push_back(label);
+    for (const LogicalLine& line : logical_lines(file.text)) {
+      if (!line.text.empty()) read_line(line);
+    }
+    labels_.pop_back();
+    open_.pop_back();
+    file_ = previous;
+  }
+
+  void finish() {
+    settings_.finish(out_.settings);
+    if (!out_.settings.require_hashes) return;
+    for (const RootRequirement& root : out_.requirements) {
+      if (out_.hashes.contains(root.requirement.key) || root.requirement.url.find("#sha256=") != std::string::npos) {
+        continue;
       }
+      const std::string& name = root.requirement.name;
+      throw Error(ErrorKind::bad_input,
+                  fmt::format("`--require-hashes` asks for hashes, {} has none",
+                              name.empty() ? "this requirement" : "`" + name + "`"),
+                  root.origin, "`dae export` writes a file with all of them");
     }
   }
 
  private:
-  void option(const Path& path, const std::string& label, const std::string& line, const std::string& origin,
-              bool constraints, int depth) {
-    if (const auto file = option_value(line, "-r", "--requirement")) {
-      include(path, label, *file, origin, constraints, depth);
-    } else if (const auto limits = option_value(line, "-c", "--constraint")) {
-      include(path, label, *limits, origin, true, depth);
-    } else if (line.starts_with("--require-hashes")) {
-      return;  // the lock always has them
-    } else if (line.starts_with("-e") || line.starts_with("--editable")) {
-      throw Error(ErrorKind::bad_input, "editable and version control requirements are not supported yet", origin,
-                  line);
-    } else if (is_index_option(line)) {
-      throw Error(ErrorKind::bad_input, "an index is not chosen in this file", origin,
-                  "name it with `--index`, or in pip's own configuration");
-    } else {
-      throw Error(ErrorKind::bad_input,
-                  fmt::format("option `{}` is not supported", line.substr(0, line.find_first_of(" =\t"))), origin);
+  struct File {
+    Path path;
+    std::string label;
+    bool constraints = false;
+  };
+
+  static std::string normal(const Path& path) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(path, ignored).string();
+  }
+
+  std::string place(const LogicalLine& line, size_t offset) const {
+    const Position position = line.position_of(offset);
+    return fmt::format("{}:{}:{}", file_.label, position.line, position.column);
+  }
+
+  void read_line(const LogicalLine& written) {
+    const LogicalLine line = with_variables(written);
+    try {
+      refuse_control_characters(line.text);
+      const SplitLine split = split_line(line.text);
+      if (split.requirement.empty()) {
+        for (const OptionUse& use : split.options) option(line, written, use);
+      } else {
+        add(line, requirement_of_line(split.requirement, places()), false, split.options);
+      }
+    } catch (const Error& error) {
+      if (!error.subject().empty() && error.message().find("column ") != 0) throw;  // has its place already
+      const LineFault fault = line_fault(error);
+      // The texts of the parsers quote what they read, and that may be a password.
+      if (line.has_values) {
+        throw Error(ErrorKind::bad_input, "this is not understood with the values of its variables",
+                    place(line, fault.offset));
+      }
+      throw Error(error.kind(), fault.message, place(line, fault.offset), fault.hint);
     }
   }
 
-  static bool is_index_option(std::string_view line) {
-    for (const std::string_view option : {"-i", "-f", "--index-url", "--extra-index-url", "--find-links", "--no-index",
-                                          "--trusted-host", "--pypi-url"}) {
-      if (!line.starts_with(option)) continue;
-      if (option.size() == 2 || line.size() == option.size() || line[option.size()] == ' ' ||
-          line[option.size()] == '=') {
-        return true;
+  static void refuse_control_characters(std::string_view text) {
+    for (size_t i = 0; i < text.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(text[i]);
+      if ((byte < 0x20 && byte != '\t') || byte == 0x7f) fail_at(i, "a control character");
+    }
+  }
+
+  PathPlaces places() const {
+    const Path dir = file_.path.parent_path();
+    return {app_dir_, dir.empty() ? Path(".") : dir};
+  }
+
+  void option(const LogicalLine& line, const LogicalLine& written, const OptionUse& use) {
+    if (use.name == "--requirement" || use.name == "--constraint") {
+      include(line, written, use);
+    } else if (use.name == "--editable") {
+      Requirement requirement;
+      try {
+        requirement = editable_requirement(use.value, places());
+      } catch (const Error& error) {
+        const LineFault fault = line_fault(error);
+        fail_at(use.value_offset + fault.offset, fault.message, fault.hint);
+      }
+      if (!use.marker.empty()) requirement.marker = marker_of(use);
+      add(line, std::move(requirement), true, {});
+    } else if (use.name == "--hash") {
+      fail_at(use.offset, "`--hash` belongs behind a requirement");
+    } else if (const std::string warning = settings_.apply(use, file_.path, out_.settings); !warning.empty()) {
+      out_.warnings.push_back(place(line, use.offset) + ": " + warning);
+    }
+  }
+
+  static Marker marker_of(const OptionUse& use) {
+    try {
+      return Marker::parse(use.marker);
+    } catch (const Error& error) {
+      const LineFault fault = line_fault(error);
+      fail_at(use.marker_offset + fault.offset, fault.message, fault.hint);
+    }
+  }
+
+  static std::string value_as_written(const LogicalLine& written, const std::string& option_name) {
+    for (const OptionUse& use : split_line(written.text).options) {
+      if (use.name == option_name) return use.value;
+    }
+    return written.text;
+  }
+
+  void include(const LogicalLine& line, const LogicalLine& written, const OptionUse& use) {
+    // pip makes requirements of what a constraints file includes with -r; limits that say "install this" serve nobody.
+    const bool constraints = file_.constraints || use.name == "--constraint";
+    const std::string shown = line.has_values ? value_as_written(written, use.name) : use.value;
+    if (use.value.find("://") != std::string::npos) {
+      fail_at(use.value_offset, "requirements files are not fetched from the network",
+              "download it and name the copy beside this file");
+    }
+    const Path next = file_.path.parent_path() / use.value;
+    const std::string label =
+        line.has_values ? shown : (Path(file_.label).parent_path() / use.value).lexically_normal().string();
+    if (const auto begin = std::find(open_.begin(), open_.end(), normal(next)); begin != open_.end()) {
+      std::vector<std::string> circle(labels_.begin() + (begin - open_.begin()), labels_.end());
+      circle.push_back(circle.front());
+      throw Error(ErrorKind::bad_input, fmt::format("`{}` includes itself: {}", circle.front(), join(circle, " -> ")),
+                  place(line, use.offset));
+    }
+    if (open_.size() >= kMaxDepth) {
+      throw Error(ErrorKind::bad_input, fmt::format("`{}`: -r and -c nest too deeply", shown), place(line, use.offset));
+    }
+    if (++files_ > kMaxFiles) {
+      throw Error(ErrorKind::bad_input, fmt::format("`{}`: too many files are included", shown),
+                  place(line, use.offset));
+    }
+    const auto bytes = read_file_if_exists(next, kMaxBytes);
+    if (!bytes) {
+      throw Error(ErrorKind::not_found, fmt::format("`{}` does not exist", shown), place(line, use.value_offset));
+    }
+    read(next, label, *bytes, constraints);
+  }
+
+  void add(const LogicalLine& line, Requirement requirement, bool editable, const std::vector<OptionUse>& options) {
+    if (file_.constraints) check_constraint(requirement, editable);
+    std::vector<std::string> hashes;
+    for (const OptionUse& use : options) {
+      if (use.name == "--hash") {
+        hashes.push_back(checked_hash(use));
+      } else if (use.name == "--config-settings" || use.name == "--global-option" || use.name == "--build-option") {
+        out_.warnings.push_back(place(line, use.offset) +
+                                fmt::format(": `{}` is ignored: builds take no settings from this file", use.name));
+      } else {
+        fail_at(use.offset, fmt::format("`{}` cannot follow a requirement", use.name),
+                "only `--hash` can; other options stand on lines of their own");
       }
     }
-    return false;
+    keep_hashes(requirement, hashes);
+    (file_.constraints ? out_.constraints : out_.requirements)
+        .push_back({std::move(requirement), fmt::format("{}:{}", file_.label, line.number), editable});
   }
 
-  void include(const Path& path, const std::string& label, const std::string& file, const std::string& origin,
-               bool constraints, int depth) {
-    if (file.empty() || file.find("://") != std::string::npos) {
-      throw Error(ErrorKind::bad_input, "only a file beside this one can be included", origin);
-    }
-    const Path next = path.parent_path() / file;
-    const auto text = read_file_if_exists(next, kMaxBytes);
-    if (!text) throw Error(ErrorKind::not_found, fmt::format("`{}` does not exist", file), origin);
-    read(next, (Path(label).parent_path() / file).lexically_normal().string(), *text, constraints, depth + 1);
+  static void check_constraint(const Requirement& requirement, bool editable) {
+    if (editable) fail_at(0, "a constraint cannot be editable");
+    if (requirement.name.empty()) fail_at(0, "a constraint needs a name", "write `name @ address`");
+    if (!requirement.extras.empty()) fail_at(0, "a constraint cannot have extras");
   }
 
-  static Requirement requirement(const std::string& line, const std::string& origin) {
-    const std::string text = requirement_part(line);
-    const size_t scheme = text.find("+");
-    if (scheme != std::string::npos && text.find("://", scheme) != std::string::npos &&
-        text.substr(0, scheme).find_first_of("<>=!~;[") == std::string::npos) {
-      throw Error(ErrorKind::bad_input, "version control requirements are not supported yet", origin, line);
+  void keep_hashes(Requirement& requirement, const std::vector<std::string>& hashes) {
+    if (hashes.empty()) return;
+    if (requirement.name.empty()) {
+      // Without a name there is nothing to keep them by but the address itself.
+      if (hashes.size() > 1 || !hashes[0].starts_with("sha256:") || requirement.url.find('#') != std::string::npos) {
+        fail_at(0, "only one sha256 can follow an address without a name", "write `name @ address`");
+      }
+      requirement.url += "#sha256=" + hashes[0].substr(7);
+      return;
     }
-    if (text.starts_with(".") || text.starts_with("/") || text.find("://") < text.find_first_of(" @")) {
-      throw Error(ErrorKind::bad_input, "paths and bare addresses are not supported", origin, "write `name @ address`");
-    }
-    try {
-      return Requirement::parse(text);
-    } catch (const Error& error) {
-      throw Error(ErrorKind::bad_input, error.message(), origin, error.hint());
+    std::vector<std::string>& kept = out_.hashes[requirement.key];
+    for (const std::string& hash : hashes) {
+      if (std::find(kept.begin(), kept.end(), hash) == kept.end()) kept.push_back(hash);
     }
   }
 
   ProjectFile& out_;
+  Path app_dir_;
+  RequirementsSettings settings_;
+  File file_;
+  std::vector<std::string> open_, labels_;  // the files that are being read, outermost first
+  size_t files_ = 0;
 };
-
-std::string line_break(std::string_view text) {
-  return text.find("\r\n") == std::string_view::npos ? "\n" : "\r\n";
-}
-
-std::string key_of(const LogicalLine& line) {
-  if (line.text.empty() || line.text[0] == '-') return "";
-  try {
-    return Requirement::parse(requirement_part(line.text)).key;
-  } catch (const Error&) {
-    return "";
-  }
-}
-
-// The new requirement, and the comment of the line it replaces.
-std::string replacement(std::string_view old_lines, const std::string& requirement) {
-  const size_t first_break = old_lines.find('\n');
-  std::string_view line = old_lines.substr(0, first_break);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  std::string_view code = without_comment(line);
-  const std::string_view comment = line.substr(code.size());
-  while (!code.empty() && (code.back() == ' ' || code.back() == '\t')) code.remove_suffix(1);
-  std::string out = requirement;
-  if (!comment.empty())
-    out += std::string(line.substr(code.size(), line.size() - comment.size() - code.size())) + std::string(comment);
-  return out + (first_break == std::string_view::npos ? "" : line_break(old_lines));
-}
 
 }  // namespace
 
-EditPlan plan_edit(const std::vector<Requirement>& present, const Requirement& wanted) {
-  EditPlan plan;
-  plan.erase.resize(present.size());
-  if (present.empty()) return plan;
-  // A bare name asks for the package, not for forgetting what is said about it.
-  const bool bare = wanted.extras.empty() && wanted.specifiers.empty() && wanted.url.empty() && wanted.marker.always();
-  if (bare) return plan;
-  for (size_t i = 0; i < present.size(); ++i) {
-    if (present[i].text() == wanted.text()) return plan;
-  }
-  for (size_t i = 0; i < present.size(); ++i) {
-    if (present[i].marker.text() != wanted.marker.text()) continue;
-    plan.replace = i;
-    return plan;
-  }
-  plan.replace = 0;
-  for (size_t i = 1; i < present.size(); ++i) plan.erase[i] = true;
-  return plan;
-}
-
-std::vector<LogicalLine> logical_lines(std::string_view text) {
-  std::vector<LogicalLine> out;
-  size_t number = 0;
-  bool continues = false;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t stop = text.find('\n', begin);
-    const size_t end = stop == std::string_view::npos ? text.size() : stop + 1;
-    std::string_view line = text.substr(begin, end - begin);
-    while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
-    ++number;
-    if (!continues) out.push_back({begin, end, number, ""});
-    out.back().end = end;
-    const bool comment_only = trim(line).starts_with("#");
-    continues = !comment_only && line.ends_with('\\');
-    if (continues) line.remove_suffix(1);
-    out.back().text += without_comment(line);
-    begin = end;
-  }
-  for (LogicalLine& line : out) line.text = std::string(trim(line.text));
-  return out;
-}
-
-std::string requirement_part(const std::string& line) {
-  if (line.empty() || line[0] == '-') return "";
-  const size_t options = line.find(" --");
-  const std::string_view rest = options == std::string::npos ? "" : std::string_view(line).substr(options);
-  size_t at = rest.find("--");
-  while (at != std::string_view::npos) {
-    if (!rest.substr(at).starts_with("--hash")) {
-      throw Error(ErrorKind::bad_input, "only --hash may follow a requirement", line);
-    }
-    at = rest.find(" --", at + 2);
-    if (at != std::string_view::npos) ++at;
-  }
-  return std::string(trim(std::string_view(line).substr(0, options)));
-}
-
-void read_requirements_txt(const Path& path, const std::string& label, std::string_view text, ProjectFile& out) {
-  RequirementsReader(out).read(path, label, text, false, 0);
-}
-
-std::string requirements_txt_with(const std::string& text, const std::vector<std::string>& requirements) {
-  std::string out = text;
-  for (const std::string& requirement : requirements) {
-    const Requirement wanted = Requirement::parse(requirement);
-    const std::vector<LogicalLine> lines = logical_lines(out);
-    std::vector<size_t> same;
-    std::vector<Requirement> present;
-    for (size_t i = 0; i < lines.size(); ++i) {
-      if (key_of(lines[i]) != wanted.key) continue;
-      same.push_back(i);
-      present.push_back(Requirement::parse(requirement_part(lines[i].text)));
-    }
-    const EditPlan plan = plan_edit(present, wanted);
-    for (size_t i = same.size(); i-- > 0;) {
-      const LogicalLine& line = lines[same[i]];
-      const std::string_view old = std::string_view(out).substr(line.begin, line.end - line.begin);
-      if (plan.replace == i) out.replace(line.begin, line.end - line.begin, replacement(old, requirement));
-      if (plan.erase[i]) out.erase(line.begin, line.end - line.begin);
-    }
-    if (!same.empty()) continue;
-    if (!out.empty() && !out.ends_with('\n')) out += line_break(out);
-    // A last line that wants to go on must not swallow the new one.
-    if (out.ends_with("\\\n") || out.ends_with("\\\r\n")) out += line_break(out);
-    out += requirement + line_break(out);
-  }
-  return out;
-}
-
-std::string requirements_txt_without(const std::string& text, const std::vector<std::string>& names) {
-  std::string out = text;
-  for (const std::string& name : names) {
-    bool done = false;
-    std::vector<LogicalLine> lines = logical_lines(out);
-    for (size_t i = lines.size(); i-- > 0;) {
-      if (key_of(lines[i]) != normalize_name(name)) continue;
-      out.erase(lines[i].begin, lines[i].end - lines[i].begin);
-      done = true;
-    }
-    if (!done) throw Error(ErrorKind::not_found, fmt::format("`{}` is not among the requirements of this file", name));
-  }
-  return out;
+void read_requirements_txt(const Path& path, const std::string& label, std::string_view bytes, ProjectFile& out) {
+  RequirementsReader reader(out, path);
+  reader.read(path, label, bytes, false);
+  reader.finish();
 }
 
 }  // namespace dae::resolver

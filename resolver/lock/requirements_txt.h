@@ -1,6 +1,6 @@
 #pragma once
-// The requirements format, as far as `pip-req.txt` of an app needs it: requirements with markers, comments,
-// continuation lines, -r and -c. What the format can do beyond that is refused by name, never skipped.
+// The requirements format as pip reads it: requirements, paths and addresses, -e, -r, -c, --hash and the options that
+// choose indexes and files. What it can do beyond that is refused by name, or named in a warning; never skipped.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,17 +10,6 @@
 
 namespace dae::resolver {
 
-// A line after joining continuations and taking comments off.
-struct LogicalLine {
-  size_t begin = 0, end = 0;  // in the text; `end` is behind the line break
-  size_t number = 0;          // of the first line, from 1
-  std::string text;           // trimmed; may be empty
-};
-std::vector<LogicalLine> logical_lines(std::string_view text);
-
-// The requirement of a line without its options (--hash); "" when the line is an option or empty.
-std::string requirement_part(const std::string& line);
-
 // What becomes of the lines a package already has when `wanted` is added: the one with the same marker is replaced,
 // else the first is and the others go. A bare name changes nothing.
 struct EditPlan {
@@ -29,10 +18,12 @@ struct EditPlan {
 };
 EditPlan plan_edit(const std::vector<Requirement>& present, const Requirement& wanted);
 
-// Adds what the text (and the files it names) requires. `label` names the file in origins.
-void read_requirements_txt(const Path& path, const std::string& label, std::string_view text, ProjectFile& out);
+// Adds what the file (and those it names) requires. `bytes` is the file as it is on disk, `label` its name in origins.
+// Throws Error bad_input `label`:line:column. What a variable holds is in no message.
+void read_requirements_txt(const Path& path, const std::string& label, std::string_view bytes, ProjectFile& out);
 
-std::string requirements_txt_with(const std::string& text, const std::vector<std::string>& requirements);
-std::string requirements_txt_without(const std::string& text, const std::vector<std::string>& names);
+// All other lines stay byte for byte, whatever encoding the file has.
+std::string requirements_txt_with(const std::string& bytes, const std::vector<std::string>& requirements);
+std::string requirements_txt_without(const std::string& bytes, const std::vector<std::string>& names);
 
 }  // namespace dae::resolver

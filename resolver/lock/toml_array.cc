@@ -29,6 +29,8 @@ class Scanner {
       if (at_ < text_.size()) ++at_;  // '='
       skip_blank(false);
       const size_t value = at_;
+      if (at_ < text_.size() && text_[at_] == '{') inline_table(path, on_key);
+      at_ = value;
       skip_value();
       const size_t end = at_;
       skip_line();
@@ -63,6 +65,27 @@ class Scanner {
   }
 
  private:
+  template <typename OnKey>
+  void inline_table(const std::string& table, OnKey on_key) {
+    ++at_;
+    while (skip_blank(true), at_ < text_.size() && text_[at_] != '}') {
+      if (text_[at_] == ',') {
+        ++at_;
+        continue;
+      }
+      const size_t begin = at_;
+      const std::string path = table + "." + read_path();
+      if (at_ < text_.size()) ++at_;  // '='
+      skip_blank(false);
+      const size_t value = at_;
+      if (at_ < text_.size() && text_[at_] == '{') inline_table(path, on_key);
+      at_ = value;
+      skip_value();
+      if (at_ == begin) return;  // no TOML after all
+      on_key(path, value, at_, npos);
+    }
+  }
+
   bool has(std::string_view piece) const { return text_.substr(at_, piece.size()) == piece; }
 
   void skip_blank(bool over_lines) {
@@ -143,11 +166,17 @@ class Scanner {
 }  // namespace
 
 std::optional<TomlArray> find_toml_array(std::string_view text, std::string_view table, std::string_view key) {
-  const std::string wanted = std::string(table) + "." + std::string(key);
+  return find_toml_array(text, table, [&](std::string_view found) { return found == key; });
+}
+
+std::optional<TomlArray> find_toml_array(std::string_view text, std::string_view table,
+                                         const std::function<bool(std::string_view key)>& is_key) {
+  const std::string prefix = std::string(table) + ".";
   std::optional<size_t> found;
   Scanner(text).run([](const std::string&, size_t) {},
                     [&](const std::string& path, size_t value, size_t, size_t) {
-                      if (path == wanted && value < text.size() && text[value] == '[') found = value;
+                      if (!path.starts_with(prefix) || value >= text.size() || text[value] != '[') return;
+                      if (is_key(std::string_view(path).substr(prefix.size()))) found = value;
                     });
   if (!found) return std::nullopt;
   return Scanner(text).read_array(*found);
@@ -162,9 +191,31 @@ std::optional<size_t> end_of_toml_table(std::string_view text, std::string_view 
         if (inside) end = next_line;
       },
       [&](const std::string&, size_t, size_t, size_t next_line) {
-        if (inside) end = next_line;
+        if (inside && next_line != npos) end = next_line;
       });
   return end;
+}
+
+TomlTableForm toml_table_form(std::string_view text, std::string_view table) {
+  const std::string prefix = std::string(table) + ".";
+  TomlTableForm form = TomlTableForm::absent;
+  Scanner(text).run(
+      [&](const std::string& path, size_t) {
+        if (path == table) form = TomlTableForm::header;
+      },
+      [&](const std::string& path, size_t, size_t, size_t next_line) {
+        if (form == TomlTableForm::header) return;
+        if (path == table) form = TomlTableForm::inline_value;
+        if (path.starts_with(prefix) && next_line != npos) form = TomlTableForm::dotted;
+      });
+  return form;
+}
+
+std::string toml_key(std::string_view name) {
+  const bool bare = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+  return bare ? std::string(name) : toml_quote(name);
 }
 
 std::string toml_quote(std::string_view text, char preferred) {
