@@ -29,15 +29,19 @@ builder::BuiltArtifact build_app(Context& context, const builder::AppFile& app) 
   for (const auto& wheel : wanted.wheels) all_here = all_here && blobs->has(wheel.digest);
   if (!all_here) {
     Path ca_file;
-    if (!context.globals.offline) ca_file = choose_index(context, "").ca_file;
-    wanted.wheels = resolver::fetch_selected(selected, python, context.transport_for_index(ca_file), *blobs,
-                                             cache_dir(), *context.runner, *context.events);
+    if (!context.globals.offline) ca_file = choose_index(context, "", &project).ca_file;
+    const resolver::FetchOptions fetch{context.globals.offline,
+                                       app.dir, [&]() -> auto& {return download_credentials(context, app.dir);
   }
-  builder::BuildPlan plan = builder::plan_build(app, project.version, wanted.wheels);
-  plan.lock_path = lock_path(app);
-  builder::BuiltArtifact built = builder::build_artifact(app, plan, *blobs, *context.runner, *context.events);
-  builder::remember_build(app, built);
-  return built;
+};
+wanted.wheels = resolver::fetch_selected(selected, python, context.transport_for_index(ca_file), *blobs, cache_dir(),
+                                         *context.runner, *context.events, fetch);
+}  // namespace dae::cli
+builder::BuildPlan plan = builder::plan_build(app, project.version, wanted.wheels);
+plan.lock_path = lock_path(app);
+builder::BuiltArtifact built = builder::build_artifact(app, plan, *blobs, *context.runner, *context.events);
+builder::remember_build(app, built);
+return built;
 }
 
 mirror::PushResult publish_artifact(Context& context, const builder::BuiltArtifact& built, const std::string& mirror,

@@ -64,7 +64,7 @@ IndexChoice choose_index(Context& context, const std::string& flag, const resolv
 // What of the choice and the global options decides how an index is read.
 resolver::IndexOptions index_options(Context& context, const IndexChoice& choice);
 // The credentials to download what a lock names, when no index had to be chosen to read the lock.
-resolver::CredentialStore& download_credentials(Context& context, const resolver::ProjectFile* project = nullptr);
+resolver::CredentialStore& download_credentials(Context& context, const Path& app_dir);
 
 // Where things are kept.
 Path blobs_dir();

@@ -104,10 +104,11 @@ resolver::IndexOptions index_options(Context& context, const IndexChoice& choice
   return out;
 }
 
-resolver::CredentialStore& download_credentials(Context& context, const resolver::ProjectFile* project) {
+resolver::CredentialStore& download_credentials(Context& context, const Path& app_dir) {
   if (context.credentials().has_indexes()) return context.credentials();
   try {
-    choose_index(context, "", project);
+    const resolver::ProjectFile project = resolver::read_project(app_dir);
+    choose_index(context, "", &project);
   } catch (const Error&) {
     // A lock names its files itself: without any index there are netrc and the keyring still.
   }

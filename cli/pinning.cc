@@ -49,6 +49,7 @@ void declare_pin_options(CommandLine& line, PinOptions& options) {
   line.list("--import", options.import_from,
             "take pins over from a lock of another tool (poetry.lock, uv.lock, Pipfile.lock, requirements)");
   line.flag("--refresh", options.refresh, "ask the index again about every page");
+  line.list("--refresh-package", options.refresh_packages, "ask the index again about the page of one package");
 }
 
 PinSubject subject_of_app(const builder::AppFile& app, resolver::ProjectFile project,
@@ -103,14 +104,10 @@ resolver::LockRequest lock_request(const PinSubject& subject, const PinOptions* 
 IndexSession open_index(Context& context, const PinSubject& subject, const PinOptions& options,
                         const resolver::Interpreter* python) {
   IndexSession session;
-  session.choice = choose_index(context, options.index);
-  resolver::IndexOptions index;
-  index.indexes = session.choice.indexes;
-  index.index_of = subject.project.settings.index_of;
-  index.find_links = subject.project.settings.find_links;
+  session.choice = choose_index(context, options.index, &subject.project);
+  resolver::IndexOptions index = index_options(context, session.choice);
   index.refresh = options.refresh;
-  index.cache_dir = cache_dir() / "index";
-  index.offline = context.globals.offline;
+  index.refresh_packages = options.refresh_packages;
   if (python != nullptr) {
     index.build_tag = python->cache_tag;
     index.build_metadata = resolver::sdist_metadata_builder(*python, cache_dir(), *context.runner, *context.events);
@@ -127,6 +124,7 @@ Pinned pin(Context& context, const PinSubject& subject, const PinOptions& option
   resolver::LockRequest request = lock_request(subject, &options);
   request.previous = pinned.previous;
   pinned.current = pinned.previous && request.upgrade.empty() && options.import_from.empty() && !options.refresh &&
+                   options.refresh_packages.empty() &&
                    pinned.previous->input_digest == resolver::lock_input_digest(request);
   if (pinned.current) {
     resolver::LockOutcome outcome;

@@ -12,7 +12,7 @@
 namespace dae::cli {
 
 struct PinOptions {
-  std::vector<std::string> upgrade_packages, import_from;
+  std::vector<std::string> upgrade_packages, refresh_packages, import_from;
   std::string python, index, exclude_newer, prereleases, selection;
   bool upgrade = false, locked = false, refresh = false;
 };

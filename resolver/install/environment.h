@@ -12,6 +12,7 @@
 #include "base/process.h"
 #include "resolver/install/interpreter.h"
 #include "resolver/lock/lock.h"
+#include "resolver/source/credentials.h"
 #include "resolver/source/direct.h"
 #include "resolver/standards/simple_page.h"
 
@@ -52,6 +53,8 @@ void apply_install(const InstallPlan& plan, const Path& env, const Interpreter& 
 struct FetchOptions {
   bool offline = false;
   Path base_dir;  // of relative paths in the lock; empty: the working directory
+  // What downloads are authorised with. Called once, when something has to be downloaded; null: netrc alone.
+  std::function<CredentialStore&()> credentials = {};
 };
 // Fetches the selected files into the blob store, in parallel, digests checked; sdists are built into wheels (PEP 517,
 // by the interpreter's own pip, which isolates builds; it is found in a venv where there is none) and replaced by them.

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <mutex>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -8,6 +10,7 @@
 #include "resolver/install/sdist_build.h"
 #include "resolver/install/source_build.h"
 #include "resolver/source/archive_source.h"
+#include "resolver/source/find_links.h"
 #include "resolver/standards/names.h"
 
 namespace dae::resolver {
@@ -31,7 +34,7 @@ void check_size(const Selected& item, uint64_t found) {
               item.file.name);
 }
 
-void check_status(const HttpResponse& answer, const Selected& item) {
+void check_status(const HttpResponse& answer, const Selected& item, CredentialStore& credentials) {
   if (answer.ok()) return;
   const bool denied = answer.status == 401 || answer.status == 403;
   const bool missing = answer.status == 404 || answer.status == 410;
@@ -39,11 +42,12 @@ void check_status(const HttpResponse& answer, const Selected& item) {
               : missing ? ErrorKind::not_found
                         : ErrorKind::network,
               fmt::format("cannot be downloaded: the server answered {} {}", answer.status, http_reason(answer.status)),
-              item.file.name, denied ? "put the credentials of this host in your netrc file" : "")
+              item.file.name, denied ? credentials.hint(item.file.url) : "")
       .because(redact_url(item.file.url));
 }
 
-void download(const Selected& item, const Digest& digest, Transport& transport, BlobStore& blobs, EventSink& events) {
+void download(const Selected& item, const Digest& digest, Transport& transport, BlobStore& blobs, EventSink& events,
+              CredentialStore& credentials) {
   Activity activity(events, "downloading", item.file.name, item.file.size_bytes.value_or(0), true);
   const std::unique_ptr<BlobWriter> writer = blobs.writer();
   HttpRequest request;
@@ -63,8 +67,9 @@ void download(const Selected& item, const Digest& digest, Transport& transport, 
     writer->write(bytes);
     activity.progress(writer->size_bytes(), total);
   };
+  credentials.authorise(request);
   const HttpResponse answer = transport.send(std::move(request));
-  check_status(answer, item);
+  check_status(answer, item, credentials);
   // A transport without streaming hands the body over at the end.
   if (writer->size_bytes() == 0 && !answer.body.empty()) writer->write(answer.body);
   check_size(item, writer->size_bytes());
@@ -80,13 +85,14 @@ void download(const Selected& item, const Digest& digest, Transport& transport, 
 }
 
 void take_in(const Selected& item, const Digest& digest, Transport& transport, BlobStore& blobs, EventSink& events,
-             const Path& base_dir) {
+             const Path& base_dir, const std::function<CredentialStore&()>& credentials) {
   if (blobs.has(digest)) return;
-  if (item.file.path.empty()) {
-    if (!item.file.url.empty()) return download(item, digest, transport, blobs, events);
+  const auto local = path_of_file_url(item.file.url);
+  if (item.file.path.empty() && !local) {
+    if (!item.file.url.empty()) return download(item, digest, transport, blobs, events, credentials());
     throw Error(ErrorKind::bad_input, "the lock says neither where it is nor how to get it", item.file.name);
   }
-  const Path path = base_dir / item.file.path;
+  const Path path = item.file.path.empty() ? *local : base_dir / item.file.path;
   if (const auto info = file_info(path)) check_size(item, info->size_bytes);
   take_local_file(path, digest.hex(), item.file.name, blobs);
 }
@@ -98,12 +104,19 @@ std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected
                                            ProcessRunner& runner, EventSink& events, const FetchOptions& options) {
   OfflineRunner guarded(runner, options.offline);
   const SourceFetch source{python, transport, blobs, cache_dir, guarded, events, options};
+  CredentialStore own;
+  CredentialStore* store = &own;
+  std::once_flag asked;
+  const auto credentials = [&]() -> CredentialStore& {
+    std::call_once(asked, [&] { store = options.credentials ? &options.credentials() : store; });
+    return *store;
+  };
   std::vector<WheelToInstall> out(selected.size());
   parallel_for(selected.size(), kDownloads, [&](size_t i) {
     const Selected& item = selected[i];
     if (item.vcs || item.directory) return;
     out[i] = {normalize_name(item.name), item.version, item.file.name, digest_of(item), ""};
-    take_in(item, out[i].digest, transport, blobs, events, options.base_dir);
+    take_in(item, out[i].digest, transport, blobs, events, options.base_dir, credentials);
     if (item.direct) out[i].direct_url = archive_direct_url(item, out[i].digest, options.base_dir);
   });
   // Builds use every core by themselves.
