@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@
 #include "base/http_client.h"
 #include "base/process.h"
 #include "resolver/solver/solver.h"
+#include "resolver/source/direct.h"
+#include "resolver/source/packed_metadata.h"
+#include "resolver/source/packed_page.h"
 #include "resolver/standards/simple_page.h"
 
 namespace dae::resolver {
@@ -58,8 +62,12 @@ struct IndexOptions {
   std::string build_tag;  // whose builds those are ("cpython-311"): they are kept under it; "": not kept
 };
 
+// A file of a page, by its numbers there.
+struct PageFile {
+  uint32_t release = 0, file = 0;
+};
 // The file whose metadata will be wanted first once the page is known; called on a worker thread.
-using Favourite = std::function<std::optional<IndexFile>(const ProjectPage& page)>;
+using Favourite = std::function<std::optional<PageFile>(const PackedPage& page)>;
 
 struct IndexStats {
   int pages_from_cache = 0, pages_fetched = 0, metadata_from_cache = 0, metadata_fetched = 0;
@@ -71,16 +79,18 @@ struct IndexStats {
 class IndexClient {
  public:
   virtual ~IndexClient() = default;
-  // nullopt: no index has the name.
-  virtual std::optional<ProjectPage> page(const std::string& package) = 0;
-  // The same without a copy, for those who read much of it; null: no index has the name.
-  virtual std::shared_ptr<const ProjectPage> shared_page(const std::string& package) {
-    auto found = page(package);
-    return found ? std::make_shared<const ProjectPage>(std::move(*found)) : nullptr;
-  }
+  // Null: no index has the name. What the cache holds costs microseconds, so there is no need to ask ahead.
+  virtual std::shared_ptr<const PackedPage> page(const std::string& package) = 0;
+  // The page once more, not from the cache: what page() gave turned out damaged.
+  virtual std::shared_ptr<const PackedPage> reload(const std::string& package) { return page(package); }
   // Root of the index that serves the package, without credentials; "" when none does, or a find-links place alone.
   virtual std::string index_of(const std::string& package) { return (void)package, ""; }
-  virtual std::string metadata_text(const IndexFile& file, const std::string& package) = 0;
+  // Never null; metadata that cannot be understood says that it is broken.
+  virtual std::shared_ptr<const PackedMetadata> metadata(const IndexFile& file, const std::string& package) = 0;
+  // The same for a file of a page, which need not be unpacked when its metadata is in the cache. Null: the page is
+  // damaged, see reload().
+  virtual std::shared_ptr<const PackedMetadata> metadata(const PackedPage& page, PageFile file,
+                                                         const std::string& package);
   // SHA-256 of the file's bytes in hex: what its index says, else found by downloading it (a lock needs one for each).
   virtual std::string file_sha256(const IndexFile& file) { return file.sha256; }
   virtual void prefetch_pages(const std::vector<std::string>& packages) = 0;
@@ -90,17 +100,34 @@ class IndexClient {
     prefetch_pages({package});
   }
   virtual void prefetch_metadata(const IndexFile& file, const std::string& package) = 0;
+  virtual void prefetch_metadata(const PackedPage& page, PageFile file, const std::string& package);
   virtual IndexStats stats() const = 0;
 };
+// The record of one file; nullopt when the page is damaged.
+std::optional<IndexFile> file_of(const PackedPage& page, PageFile file);
 std::unique_ptr<IndexClient> make_index_client(Transport& transport, IndexOptions options, EventSink& events);
 
-// The Provider of the solver over an index client, for one target. Files come in IndexFile form so that the lock can
-// list every file of a pinned version.
+struct ProviderOptions {
+  // Nothing uploaded later. Files whose index gives no upload time are hidden then too, with a warning; those of
+  // find-links, which never have one, are not.
+  std::optional<int64_t> cutoff_ms;
+  bool no_binary_at_all = false, only_binary_at_all = false;
+  std::set<std::string> no_binary, only_binary;  // normalised names: no wheels of these, no sdists of those
+  DirectSources* direct = nullptr;               // null: direct references to wheels and sdists by http only
+  EventSink* events = nullptr;                   // for the warning; null: silent
+};
+
+// The Provider of the solver over an index client, for one target. Pages are shared between the providers of several
+// targets. One thread at a time.
 class IndexProvider : public Provider {
  public:
   // Files of a pinned version that the lock lists: all wheels usable on `target` plus the sdist, best wheel first.
+  // Empty for a direct reference that is no file: see direct_source().
   virtual std::vector<IndexFile> files(const std::string& package, const Version& version) = 0;
+  // What a direct reference stands for, when ProviderOptions::direct resolved it; null: it was not.
+  virtual const DirectSource* direct_source(const std::string& package, const Version& version) const = 0;
 };
-std::unique_ptr<IndexProvider> make_index_provider(IndexClient& client, const Target& target);
+std::unique_ptr<IndexProvider> make_index_provider(IndexClient& client, const Target& target,
+                                                   ProviderOptions options = {});
 
 }  // namespace dae::resolver
