@@ -218,6 +218,14 @@ std::vector<Term> Engine::resolve(const Incompatibility& a, const Incompatibilit
   return out;
 }
 
+Engine::Clash& Engine::note_clash(const Incompatibility& conflict, PackageId affected) {
+  Clash& clash = clashes_.emplace_back(Clash{affected, {}});
+  for (const Term& term : conflict.terms) {
+    if (term.package != affected) clash.others.push_back(term.package);
+  }
+  return clash;
+}
+
 void Engine::resolve_conflict(IncompatibilityId id) {
   ++conflicts_;
   Incompatibility conflict = incompatibilities_[id];
@@ -233,10 +241,12 @@ void Engine::resolve_conflict(IncompatibilityId id) {
       next.left = is_new ? store(std::move(conflict), false) : id;
       next.right = done.cause;
       conflict = std::move(next);
+      note_clash(conflict, done.package);
       is_new = true;
       continue;
     }
-    if (earlier > 0) clashes_.emplace_back(decided_[done.level - 1], decided_[earlier - 1]);
+    Clash& clash = note_clash(conflict, done.package);
+    if (earlier > 0) clash.decisions = {decided_[done.level - 1], decided_[earlier - 1]};
     backtrack(earlier);
     if (is_new) look_again(store(std::move(conflict), true));
     return;
@@ -257,6 +267,19 @@ void Engine::backtrack(uint32_t level) {
     contradicted_[contradicted_trail_.back().first] = 0;
     contradicted_trail_.pop_back();
   }
+  size_t first = late_.size();
+  while (first > 0 && late_[first - 1].level > level) --first;
+  size_t kept = first;
+  for (size_t i = first; i < late_.size(); ++i) {
+    if (!packages_[late_[i].decided].decision) continue;
+    look_again(late_[i].id);
+    late_[kept++] = {late_[i].id, late_[i].decided, level};
+  }
+  late_.resize(kept);
+}
+
+void Engine::mark_late(IncompatibilityId id, PackageId decided) {
+  late_.push_back({id, decided, static_cast<uint32_t>(decided_.size())});
 }
 
 std::optional<IncompatibilityId> Engine::clash(PackageId p, uint32_t ordinal) const {
@@ -281,12 +304,25 @@ std::optional<PackageId> Engine::blame(PackageId p, const VersionSet& set) const
   return std::nullopt;
 }
 
-void Engine::undo_decision(PackageId p) {
-  for (size_t level = 0; level < decided_.size(); ++level) {
-    if (decided_[level] != p) continue;
-    backtrack(static_cast<uint32_t>(level));
-    return;
+std::optional<PackageId> Engine::dependent(PackageId p) const {
+  for (const uint32_t index : packages_[p].history) {
+    const Assignment& assignment = trail_[index];
+    if (assignment.allowed.test(absent(p))) continue;
+    if (assignment.is_decision || assignment.level == 0) return std::nullopt;
+    for (const Term& term : incompatibilities_[assignment.cause].terms) {
+      if (term.package != p && packages_[term.package].decision) return term.package;
+    }
+    return std::nullopt;
   }
+  return std::nullopt;
+}
+
+uint32_t Engine::decision_level(PackageId p) const {
+  return packages_[p].decision ? trail_[packages_[p].history.back()].level : 0;
+}
+
+void Engine::undo_decision(PackageId p) {
+  if (packages_[p].decision) backtrack(decision_level(p) - 1);
 }
 
 }  // namespace dae::resolver

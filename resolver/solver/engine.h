@@ -40,6 +40,9 @@ class Engine {
   IncompatibilityId add(std::vector<Term> terms, uint32_t fact);
   // Widens the term of `p` in a fact that holds for one more version.
   void widen(IncompatibilityId id, PackageId p, uint32_t ordinal);
+  // A fact about a version of `decided` that was stated after the decision for it: conclusions from it are drawn on a
+  // level above and would be lost by a jump back that leaves the decision standing.
+  void mark_late(IncompatibilityId id, PackageId decided);
   const Incompatibility& incompatibility(IncompatibilityId id) const { return incompatibilities_[id]; }
 
   // Draws all conclusions. nullopt: consistent so far. Else the incompatibility without terms: there is no solution.
@@ -53,14 +56,23 @@ class Engine {
   std::optional<IncompatibilityId> clash(PackageId p, uint32_t ordinal) const;
   // The decided package of the level at which `p` left `set`.
   std::optional<PackageId> blame(PackageId p, const VersionSet& set) const;
-  void undo_decision(PackageId p);  // and everything after it
+  // The package that needs `p` by a fact about the two, as things stand.
+  std::optional<PackageId> dependent(PackageId p) const;
+  uint32_t decision_level(PackageId p) const;  // from 1; 0: not decided
+  void undo_decision(PackageId p);             // and everything after it
   void look_again(IncompatibilityId id) { fresh_.push_back(id); }
   // Packages whose state may be another than at the last call, each once, in no particular order.
   const std::vector<PackageId>& changed() const { return changed_; }
   void forget_changed();
 
-  // (later, earlier) decisions whose clash made us jump back, since the last call.
-  std::vector<std::pair<PackageId, PackageId>> take_clashes() { return std::exchange(clashes_, {}); }
+  // What conflict resolution came by: the package whose assignment completed the conflict, and the others in it.
+  struct Clash {
+    PackageId affected;
+    std::vector<PackageId> others;
+    // The decisions that do not go together: filled in for the last of the steps that lead to a jump back.
+    std::optional<std::pair<PackageId, PackageId>> decisions = {};  // later, earlier
+  };
+  std::vector<Clash> take_clashes() { return std::exchange(clashes_, {}); }  // since the last call
   int64_t conflicts() const { return conflicts_; }
 
  private:
@@ -93,6 +105,7 @@ class Engine {
   uint32_t earlier_level(const Incompatibility& conflict, uint32_t satisfier) const;
   void resolve_conflict(IncompatibilityId id);
   std::vector<Term> resolve(const Incompatibility& a, const Incompatibility& b, PackageId pivot) const;
+  Clash& note_clash(const Incompatibility& conflict, PackageId affected);
   void backtrack(uint32_t level);
   void mark_contradicted(IncompatibilityId id);
 
@@ -102,12 +115,18 @@ class Engine {
   std::vector<PackageId> decided_;  // by level - 1
   std::vector<uint8_t> contradicted_;
   std::vector<std::pair<IncompatibilityId, uint32_t>> contradicted_trail_;  // with the level it became so
+  struct Late {
+    IncompatibilityId id;
+    PackageId decided;
+    uint32_t level;  // up to which its conclusions stand
+  };
+  std::vector<Late> late_;  // levels never descend
   std::vector<PackageId> queue_;
   // To be looked at by themselves: a new or widened fact is no reason to look at all that mentions its packages.
   std::vector<IncompatibilityId> fresh_;
   std::vector<PackageId> changed_;
   std::optional<IncompatibilityId> contradiction_;
-  std::vector<std::pair<PackageId, PackageId>> clashes_;
+  std::vector<Clash> clashes_;
   int64_t conflicts_ = 0;
 };
 

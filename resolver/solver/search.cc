@@ -10,127 +10,256 @@ namespace dae::resolver {
 
 namespace {
 constexpr int kClashesBeforeSwap = 5;  // uv's CONFLICT_THRESHOLD
+constexpr int kLongestWay = 32;
 constexpr uint32_t kTriedBeforePrefetch = 5;
 constexpr uint32_t kMostPrefetched = 50;
+// A walk ends where it would go on with sdists and has been long already: what they say costs a build each, and
+// versions so old seldom are what anybody wants. numba below 0.57 on python 3.11 needs ten.
+constexpr uint32_t kMostSdistsOfOnePackage = 10;
+constexpr uint32_t kTriedBeforeSdists = 20;
 }  // namespace
 
 SearchEnd Search::run() {
   universe_.add_roots();
+  for (PackageId p = 0; p < universe_.size(); ++p) fresh_.push_back(p);
   while (true) {
     if (universe_.must_restart()) return SearchEnd::restart;
-    if (const auto failed = engine_.propagate()) {
-      contradiction_ = *failed;
-      return SearchEnd::no_solution;
+    if (!propagate()) return SearchEnd::no_solution;
+    prefetch_likely(std::exchange(fresh_, {}));
+    const auto next = queue_.next();
+    if (next) {
+      decide(*next);
+    } else if (universe_.has_waiting()) {
+      fresh_ = universe_.advance();
+    } else {
+      return SearchEnd::solved;
     }
-    note_clashes();
-    const auto next = next_package();
-    if (!next) return SearchEnd::solved;
-    decide(*next);
-    if (steps() > request_.max_steps) give_up();
+    if (steps() > request_.max_steps) run_out_of_steps();
   }
 }
 
-std::optional<PackageId> Search::next_package() const {
-  std::optional<PackageId> best;
-  auto best_urgency = Urgency::late;
-  for (PackageId p = 0; p < engine_.package_count(); ++p) {
-    if (engine_.decision(p) || !engine_.required(p)) continue;
-    auto urgency = p < urgency_.size() ? urgency_[p] : Urgency::normal;
-    if (engine_.allowed(p).count() == 1) urgency = Urgency::forced;
-    if (best && urgency >= best_urgency) continue;
-    best = p;
-    best_urgency = urgency;
-    if (urgency == Urgency::forced) break;
-  }
-  return best;
+bool Search::propagate() {
+  do {
+    if (const auto failed = engine_.propagate()) {
+      contradiction_ = *failed;
+      return false;
+    }
+    for (const Engine::Clash& clash : engine_.take_clashes()) {
+      note_clash(clash.affected, clash.others);
+      if (clash.decisions) note_pair(clash.decisions->first, clash.decisions->second);
+    }
+  } while (swap_order());  // then the state is another, and what follows from it is to be found first
+  return true;
 }
 
 uint32_t Search::best_version(PackageId base) const {
+  const PackageInfo& info = universe_.info(base);
   const VersionSet& allowed = engine_.allowed(base);
-  for (const uint32_t ordinal : universe_.info(base).order) {
-    if (allowed.test(ordinal)) return ordinal;
+  for (const VersionSet& tier : info.tiers) {
+    const uint32_t found = info.lowest_first ? allowed.last_common(tier) : allowed.first_common(tier);
+    if (found < allowed.bits()) return found;
   }
   return allowed.next(0);
 }
 
-bool Search::decide(PackageId p) {
-  if (universe_.info(p).base != p) return decide_extra(p);
-  take(p, best_version(p));
-  return true;
+void Search::decide(PackageId p) {
+  if (universe_.info(p).base == p) {
+    take(p, best_version(p));
+  } else {
+    decide_extra(p);
+  }
 }
 
 // An extra follows its package: first the package's versions are narrowed to those the extra may have, then the package
 // is decided, then the extra takes the same version.
-bool Search::decide_extra(PackageId p) {
+void Search::decide_extra(PackageId p) {
   const PackageId base = universe_.info(p).base;
   const VersionSet& allowed = engine_.allowed(p);
+  const auto decided = engine_.decision(base);
   if (!engine_.allowed(base).subset_of(allowed)) {
     universe_.tie_to_base(p, VersionSet(allowed));
-    return false;
-  }
-  const auto decided = engine_.decision(base);
-  if (decided) {
+  } else if (decided) {
     take(p, *decided);
   } else {
     take(base, best_version(base));
   }
-  return true;
 }
 
 void Search::take(PackageId p, uint32_t ordinal) {
   ++decisions_;
-  ++universe_.info(p).tried;
-  prefetch_more(p);
+  deciding_ = p;
+  PackageInfo& info = universe_.info(p);
+  if (info.base == p) {
+    if (swap_before_sdist(p, ordinal)) return;
+    guard_sdists(p, ordinal);
+    ++info.tried;
+    prefetch_more(p, ordinal);
+  }
   universe_.expand(p, ordinal);
   if (universe_.must_restart()) return;
   // A version that cannot be is ruled out where we stand: deciding it would make us jump back further than needed.
-  if (const auto clash = engine_.clash(p, ordinal)) {
-    for (const Term& term : engine_.incompatibility(*clash).terms) {
-      if (term.package == p) continue;
-      if (const auto culprit = engine_.blame(term.package, term.set.complement())) note_clash(p, *culprit);
-    }
-    engine_.look_again(*clash);
+  const auto clash = engine_.clash(p, ordinal);
+  if (!clash) {
+    engine_.decide(p, ordinal);
     return;
   }
-  engine_.decide(p, ordinal);
+  std::vector<PackageId> others;
+  for (const Term& term : engine_.incompatibility(*clash).terms) {
+    if (term.package == p) continue;
+    others.push_back(term.package);
+    if (const auto culprit = engine_.blame(term.package, term.set.complement())) note_pair(p, *culprit);
+  }
+  note_clash(p, others);
+  engine_.look_again(*clash);
 }
 
-void Search::prefetch_more(PackageId p) {
+// The metadata of an sdist may cost a build: before it is read for the sake of packages that were decided earlier,
+// these are questioned, whatever the count.
+bool Search::swap_before_sdist(PackageId base, uint32_t ordinal) {
+  const PackageInfo& info = universe_.info(base);
+  if (!info.candidates[ordinal].sdist_only || info.needs[ordinal]) return false;
+  Trouble& own = trouble(base);
+  if (own.swapped || own.culprits.empty()) return false;
+  own.swapped = true;
+  hasten(base);
+  const std::vector<PackageId> culprits = own.culprits;
+  bool moved = false;
+  for (const PackageId culprit : culprits) moved = make_late(culprit) || moved;
+  return moved;
+}
+
+void Search::guard_sdists(PackageId base, uint32_t ordinal) {
+  PackageInfo& info = universe_.info(base);
+  if (!info.candidates[ordinal].sdist_only || info.needs[ordinal]) return;
+  const uint32_t tried = info.expanded.count();
+  if (info.tried_sdists >= kMostSdistsOfOnePackage ||
+      (tried >= kTriedBeforeSdists && !trouble(base).culprits.empty())) {
+    give_up(base, fmt::format("none of the {} versions of `{}` tried so far fits", tried, info.name),
+            "older ones are sdists, whose metadata may have to be built");
+  }
+  ++info.tried_sdists;
+}
+
+// The first choice of each package that has just become known. An sdist's metadata may cost a build: only when
+// somebody thought about how old the package may be.
+void Search::prefetch_likely(const std::vector<PackageId>& packages) {
+  for (const PackageId p : packages) {
+    const PackageInfo& info = universe_.info(p);
+    if (info.base != p || !info.loaded || !engine_.required(p)) continue;
+    const uint32_t ordinal = best_version(p);
+    if (ordinal >= info.candidates.size() || info.needs[ordinal]) continue;
+    const bool open_below = engine_.allowed(p).test(static_cast<uint32_t>(info.candidates.size() - 1));
+    if (info.candidates[ordinal].sdist_only && open_below && info.candidates.size() > 1) continue;
+    provider_.prefetch_metadata(info.name, info.candidates[ordinal].version);
+  }
+}
+
+// After 5, 10 and 20 versions, then every 20: first those still possible, then simply the next lower ones, which is
+// what packages released in lockstep (boto3, botocore) are going to ask for.
+void Search::prefetch_more(PackageId p, uint32_t ordinal) {
   const PackageInfo& info = universe_.info(p);
   const uint32_t tried = info.tried;
   if (tried < kTriedBeforePrefetch || tried % kTriedBeforePrefetch != 0) return;
-  if (tried > 4 * kTriedBeforePrefetch && tried % (4 * kTriedBeforePrefetch) != 0) return;
+  if (tried > 2 * kTriedBeforePrefetch && tried % (4 * kTriedBeforePrefetch) != 0) return;
   uint32_t left = std::min(tried * 2, kMostPrefetched);
-  const PackageInfo& base = universe_.base_of(p);
-  for (const uint32_t ordinal : base.order) {
-    if (!engine_.allowed(p).test(ordinal) || info.expanded.test(ordinal)) continue;
-    provider_.prefetch_metadata(base.name, base.candidates[ordinal].version);
-    if (--left == 0) return;
+  const auto offer = [&](uint32_t v) {
+    if (info.needs[v] || info.candidates[v].sdist_only) return;
+    provider_.prefetch_metadata(info.name, info.candidates[v].version);
+    --left;
+  };
+  const auto count = static_cast<uint32_t>(info.from_index);
+  const VersionSet& allowed = engine_.allowed(p);
+  for (uint32_t v = allowed.next(ordinal + 1); v < count && left > 0; v = allowed.next(v + 1)) offer(v);
+  for (uint32_t v = ordinal + 1; v < count && left > 0; ++v) {
+    if (!allowed.test(v)) offer(v);
   }
 }
 
-void Search::note_clashes() {
-  for (const auto& [later, earlier] : engine_.take_clashes()) note_clash(later, earlier);
+Search::Trouble& Search::trouble(PackageId base) {
+  if (troubles_.size() < universe_.size()) troubles_.resize(universe_.size());
+  return troubles_[base];
+}
+
+// Counts as uv does: the packages of the conflict hinder, the one being decided is hindered.
+void Search::note_clash(PackageId affected, const std::vector<PackageId>& others) {
+  const PackageId hindered = universe_.info(deciding_).base;
+  bool real = false;
+  for (const PackageId other : others) {
+    const PackageId base = universe_.info(other).base;
+    if (base == universe_.info(affected).base) continue;
+    if (!real) trouble(hindered).culprits.clear();
+    real = true;
+    if (base != hindered) trouble(hindered).culprits.push_back(base);
+    if (++trouble(base).hindering == kClashesBeforeSwap) to_postpone_.push_back(base);
+  }
+  if (real && ++trouble(hindered).hindered == kClashesBeforeSwap) to_hasten_.push_back(hindered);
+}
+
+void Search::note_pair(PackageId later, PackageId earlier) {
+  const PackageId a = universe_.info(later).base;
+  const PackageId b = universe_.info(earlier).base;
+  if (a != b) ++pairs_[{a, b}];
 }
 
 // After some clashes of one package with what was decided before it, the two change places: else all versions of the
 // one would be walked through before the other is questioned.
-void Search::note_clash(PackageId later, PackageId earlier) {
-  if (later == earlier) return;
-  ++pairs_[{later, earlier}];
-  urgency_.resize(universe_.size(), Urgency::normal);
-  hindered_.resize(universe_.size());
-  hindering_.resize(universe_.size());
-  if (++hindered_[later] == kClashesBeforeSwap && urgency_[later] == Urgency::normal) {
-    urgency_[later] = Urgency::early;
-  }
-  if (++hindering_[earlier] == kClashesBeforeSwap && urgency_[earlier] == Urgency::normal) {
-    urgency_[earlier] = Urgency::late;
-    engine_.undo_decision(earlier);
+bool Search::swap_order() {
+  for (const PackageId base : std::exchange(to_hasten_, {})) hasten(base);
+  bool moved = false;
+  for (const PackageId base : std::exchange(to_postpone_, {})) moved = make_late(base) || moved;
+  return moved;
+}
+
+void Search::hasten(PackageId base) {
+  queue_.set_urgency(base, Urgency::hindered);
+  hastened_.push_back(base);
+}
+
+// A hastened package that is only there because of one decided after the culprit comes too late again, unless that one
+// comes early too.
+void Search::hasten_way_to(PackageId base, uint32_t level) {
+  std::optional<PackageId> at = base;
+  for (int i = 0; i < kLongestWay && (at = engine_.dependent(*at)); ++i) {
+    if (engine_.decision_level(*at) <= level) return;
+    const PackageId dependent = universe_.info(*at).base;
+    if (queue_.urgency(dependent) == Urgency::normal) queue_.set_urgency(dependent, Urgency::hindered);
   }
 }
 
-void Search::give_up() const {
+bool Search::make_late(PackageId base) {
+  const Urgency now = queue_.urgency(base);
+  if (now == Urgency::hindered || now == Urgency::hindering) return false;  // once each, else they seesaw
+  queue_.set_urgency(base, Urgency::hindering);
+  if (!engine_.decision(base)) return false;
+  for (const PackageId hindered : hastened_) hasten_way_to(hindered, engine_.decision_level(base));
+  engine_.undo_decision(base);
+  return true;
+}
+
+void Search::give_up(PackageId walked, const std::string& message, const std::string& cause) const {
+  Error error(ErrorKind::failed, message);
+  const PackageInfo& info = universe_.info(walked);
+  int64_t most = 0;
+  PackageId other = walked;
+  for (const auto& [pair, count] : pairs_) {
+    if (pair.first != walked || pair.second == walked || count <= most) continue;
+    most = count;
+    other = pair.second;
+  }
+  std::string lowest;
+  for (uint32_t v = 0; v < info.from_index; ++v) {
+    if (info.needs[v]) lowest = info.candidates[v].version.text();
+  }
+  if (lowest.empty()) lowest = "…";
+  std::string why = cause;
+  if (other != walked) {
+    why = fmt::format("`{}` and `{}` clashed {} times; {}", info.name, universe_.info(other).name, most, cause);
+  }
+  throw error.because(why).with_hint(
+      fmt::format("say how old it may be, as in `{}>={}`, or relax what limits it", info.name, lowest));
+}
+
+void Search::run_out_of_steps() const {
   const auto worst =
       std::max_element(pairs_.begin(), pairs_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   Error error(ErrorKind::failed, fmt::format("no answer after {} steps", steps()));

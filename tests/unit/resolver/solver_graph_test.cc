@@ -133,7 +133,7 @@ TEST(Solver, AnnouncesPackagesBeforeItAsksForThem) {
   p.add("a", "1.0", {"b", "c"}).add("b", "1.0").add("c", "1.0");
   solved(p, {"a"});
   EXPECT_EQ(p.prefetched, (std::vector<std::string>{"a", "b", "c"}));
-  EXPECT_EQ(p.prefetched_metadata, (std::vector<std::string>{"b 1.0", "c 1.0"}));
+  EXPECT_EQ(p.prefetched_metadata, (std::vector<std::string>{"a 1.0", "b 1.0", "c 1.0"}));
 }
 
 TEST(Solver, SolvesSudokuLikeKnots) {
