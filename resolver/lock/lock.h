@@ -14,27 +14,29 @@
 namespace dae::resolver {
 
 struct LockedFile {
-  std::string name, url, path;  // `name` is what it is stored as; one of url/path
+  std::string name, url, path;  // `name` is what it is stored as; of url and path one at least, path counts first
   std::string sha256;           // hex; always there in what we write
-  std::map<std::string, std::string> hashes;
+  std::map<std::string, std::string> hashes;  // others; may hold the sha256 again
   std::optional<uint64_t> size_bytes;
-  std::string upload_time;
+  std::string upload_time;  // RFC 3339 in UTC, or ""
 };
 
 struct LockedVcs {
   std::string type;       // "git", "hg"
   std::string url, path;  // one of them; without credentials
   std::string requested_revision, commit_id, subdirectory;
+  bool operator==(const LockedVcs&) const = default;
 };
 struct LockedDirectory {
   std::string path;  // relative to the lock, or absolute
   std::string subdirectory;
   bool editable = false;
+  bool operator==(const LockedDirectory&) const = default;
 };
 
 struct LockedPackage {
-  std::string name;  // normalised
-  std::string version;
+  std::string name;     // normalised
+  std::string version;  // "" for source trees (vcs, directory): the specification forbids to name one
   std::string marker;
   std::string requires_python;
   std::string index;
@@ -45,7 +47,7 @@ struct LockedPackage {
   std::string archive_subdirectory;
   std::optional<LockedVcs> vcs;
   std::optional<LockedDirectory> directory;
-  std::string other_source;  // going away: `vcs` and `directory` replace it
+  std::vector<Value> attestation_identities;  // tables with `kind` and the publisher's own keys, kept as they are
 };
 
 struct Lock {
@@ -57,9 +59,15 @@ struct Lock {
   std::string input_digest;
   std::vector<Target> targets;
   std::string cutoff;
+  // What reading it brought up ("pylock.toml:3:1: …"): a newer minor version and the keys it brings. Not written.
+  std::vector<std::string> warnings;
 };
 
-Lock read_lock(const Path& path);  // Error bad_input with file:line:column
+// "pylock.toml" or "pylock.NAME.toml" without a dot in NAME.
+bool is_lock_file_name(std::string_view name);
+
+// Error bad_input with file:line:column, also for a name that no lock may have.
+Lock read_lock(const Path& path);
 Lock parse_lock(std::string_view text, std::string name);
 std::string render_lock(const Lock& lock);  // same lock, same bytes
 
@@ -68,7 +76,7 @@ struct Selected {
   std::string name, version;
   LockedFile file;  // a wheel, or an sdist when no wheel fits; not for `vcs` and `directory`
   bool is_wheel = true;
-  bool direct = false;       // a direct reference, not from an index: direct_url.json records where it came from
+  bool direct = false;            // a direct reference, not from an index: direct_url.json records where it came from
   std::string subdirectory = {};  // of an archive
   std::optional<LockedVcs> vcs = {};
   std::optional<LockedDirectory> directory = {};
@@ -77,6 +85,7 @@ struct SelectOptions {
   std::vector<std::string> extras, groups;
   bool default_groups = true;  // beside `groups`
 };
+// Error refused when the lock is for other machines, or has no such extra or group (usage).
 std::vector<Selected> select(const Lock& lock, const Target& target, const SelectOptions& options = {});
 
 }  // namespace dae::resolver

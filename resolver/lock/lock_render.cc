@@ -3,17 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
-#include "base/strings.h"
 #include "resolver/lock/lock.h"
+#include "resolver/lock/lock_text.h"
 
 namespace dae::resolver {
 
 namespace {
 
-std::string toml_string(std::string_view text) {
-  std::string out = "\"";
+void append_string(std::string& out, std::string_view text) {
+  out += '"';
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
@@ -25,137 +24,237 @@ std::string toml_string(std::string_view text) {
       out += c;
     }
   }
-  return out + '"';
+  out += '"';
 }
 
-std::string toml_strings(const std::vector<std::string>& items) {
-  std::vector<std::string> parts;
-  for (const std::string& item : items) parts.push_back(toml_string(item));
-  return "[" + join(parts, ", ") + "]";
-}
-
-// RFC 3339 in UTC, so that it may stand in TOML without quotes; without trailing zeros, as it is read back. "" when the
-// text is no such time.
-std::string utc_time(std::string_view text) {
-  constexpr std::string_view kShape = "0000-00-00T00:00:00";
-  if (text.size() <= kShape.size() || text.back() != 'Z') return "";
-  for (size_t i = 0; i < kShape.size(); ++i) {
-    const bool digit = text[i] >= '0' && text[i] <= '9';
-    if (kShape[i] == '0' ? !digit : text[i] != kShape[i]) return "";
+void append_strings(std::string& out, std::string_view key, const std::vector<std::string>& items) {
+  out += key;
+  out += " = [";
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (i > 0) out += ", ";
+    append_string(out, items[i]);
   }
-  std::string_view fraction = text.substr(kShape.size(), text.size() - kShape.size() - 1);
-  if (!fraction.empty() && (fraction[0] != '.' || fraction.size() > 10)) return "";
-  if (fraction.find_first_not_of("0123456789", 1) != std::string_view::npos) return "";
-  while (!fraction.empty() && (fraction.back() == '0' || fraction.back() == '.')) fraction.remove_suffix(1);
-  return fmt::format("{}{}Z", text.substr(0, kShape.size()), fraction);
+  out += "]\n";
 }
 
-bool is_bare_key(std::string_view key) {
-  return !key.empty() && key.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string_view::npos;
+// `key = "value"`, when there is a value.
+void append_line(std::string& out, std::string_view key, std::string_view value) {
+  if (value.empty()) return;
+  out += key;
+  out += " = ";
+  append_string(out, value);
+  out += '\n';
 }
 
-std::string file_table(const LockedFile& file) {
-  std::vector<std::string> parts{"name = " + toml_string(file.name)};
-  const std::string upload_time = utc_time(file.upload_time);
-  if (!upload_time.empty()) parts.push_back("upload-time = " + upload_time);
-  if (!file.url.empty()) parts.push_back("url = " + toml_string(file.url));
-  if (!file.path.empty()) parts.push_back("path = " + toml_string(file.path));
-  if (file.size_bytes) parts.push_back(fmt::format("size = {}", *file.size_bytes));
-  std::map<std::string, std::string> hashes = file.hashes;
-  if (!file.sha256.empty()) hashes["sha256"] = file.sha256;
-  std::vector<std::string> digests;
-  for (const auto& [algorithm, digest] : hashes) {
-    if (!is_bare_key(algorithm)) continue;
-    digests.push_back(fmt::format("{} = {}", algorithm, toml_string(digest)));
+// The members of an inline table, one after the other.
+class InlineTable {
+ public:
+  explicit InlineTable(std::string& out) : out_(out) { out_ += '{'; }
+  void end() { out_ += '}'; }
+  std::string& key(std::string_view name) {
+    if (!first_) out_ += ", ";
+    first_ = false;
+    if (is_bare_toml_key(name)) {
+      out_ += name;
+    } else {
+      append_string(out_, name);
+    }
+    return out_ += " = ";
   }
-  parts.push_back("hashes = {" + join(digests, ", ") + "}");
-  return "{" + join(parts, ", ") + "}";
+  void text(std::string_view name, std::string_view value) {
+    if (!value.empty()) append_string(key(name), value);
+  }
+
+ private:
+  std::string& out_;
+  bool first_ = true;
+};
+
+void append_hashes(std::string& out, const LockedFile& file) {
+  InlineTable table(out);
+  bool sha256_done = file.sha256.empty();
+  for (const auto& [algorithm, digest] : file.hashes) {
+    if (!is_bare_toml_key(algorithm)) continue;
+    if (!sha256_done && algorithm >= "sha256") {
+      append_string(table.key("sha256"), file.sha256);
+      sha256_done = true;
+      if (algorithm == "sha256") continue;
+    }
+    append_string(table.key(algorithm), digest);
+  }
+  if (!sha256_done) append_string(table.key("sha256"), file.sha256);
+  table.end();
 }
 
 // An archive has no `name` of its own in the specification.
-std::string archive_table(const LockedFile& file) {
-  std::string table = file_table(file);
-  const std::string name = "name = " + toml_string(file.name) + ", ";
-  return "{" + table.substr(1 + name.size());
+void append_file(std::string& out, const LockedFile& file, bool with_name, std::string_view subdirectory = "") {
+  InlineTable table(out);
+  std::string buffer;
+  if (with_name) append_string(table.key("name"), file.name);
+  const std::string_view upload_time = lock_time(file.upload_time, buffer);
+  if (!upload_time.empty()) table.key("upload-time") += upload_time;
+  table.text("url", file.url);
+  table.text("path", file.path);
+  if (file.size_bytes) table.key("size") += std::to_string(*file.size_bytes);
+  append_hashes(table.key("hashes"), file);
+  table.text("subdirectory", subdirectory);
+  table.end();
 }
 
-using VersionsByName = std::map<std::string, std::vector<std::string>>;
+void append_vcs(std::string& out, const LockedVcs& vcs) {
+  InlineTable table(out);
+  table.text("type", vcs.type);
+  table.text("url", vcs.url);
+  table.text("path", vcs.path);
+  table.text("requested-revision", vcs.requested_revision);
+  table.text("commit-id", vcs.commit_id);
+  table.text("subdirectory", vcs.subdirectory);
+  table.end();
+}
 
-void render_dependencies(std::string& out, const LockedPackage& package, const VersionsByName& versions) {
-  if (package.dependencies.empty()) return;
-  out += "dependencies = [\n";
-  for (const std::string& name : package.dependencies) {
-    const auto known = versions.find(name);
-    if (known == versions.end() || known->second.size() == 1) {
-      out += fmt::format("    {{name = {}}},\n", toml_string(name));
-      continue;
+void append_directory(std::string& out, const LockedDirectory& directory) {
+  InlineTable table(out);
+  table.text("path", directory.path);
+  if (directory.editable) table.key("editable") += "true";
+  table.text("subdirectory", directory.subdirectory);
+  table.end();
+}
+
+void append_value(std::string& out, const Value& value) {
+  switch (value.type()) {
+    case Value::Type::string:
+      append_string(out, value.as_string());
+      break;
+    case Value::Type::object: {
+      InlineTable table(out);
+      for (const auto& [key, item] : value.as_object()) append_value(table.key(key), item);
+      table.end();
+      break;
     }
-    for (const std::string& version : known->second) {
-      out += fmt::format("    {{name = {}, version = {}}},\n", toml_string(name), toml_string(version));
-    }
+    case Value::Type::array:
+      out += '[';
+      for (size_t i = 0; i < value.as_array().size(); ++i) {
+        if (i > 0) out += ", ";
+        append_value(out, value.as_array()[i]);
+      }
+      out += ']';
+      break;
+    case Value::Type::null:
+      out += "\"\"";  // TOML has none, so no file can have brought it
+      break;
+    default:
+      out += canonical_json(value);  // numbers and truth values look alike in both
   }
-  out += "]\n";
 }
 
-void render_package(std::string& out, const LockedPackage& package, const VersionsByName& versions) {
+void append_package(std::string& out, const LockedPackage& package, const EntriesByName& repeated) {
   out += "\n[[packages]]\n";
-  out += "name = " + toml_string(package.name) + "\n";
-  const auto line = [&](const char* key, const std::string& value) {
-    if (!value.empty()) out += fmt::format("{} = {}\n", key, toml_string(value));
-  };
-  line("version", package.version);
-  line("marker", package.marker);
-  line("requires-python", package.requires_python);
-  render_dependencies(out, package, versions);
-  if (package.archive) out += "archive = " + archive_table(*package.archive) + "\n";
-  line("index", package.index);
-  if (package.sdist) out += "sdist = " + file_table(*package.sdist) + "\n";
-  if (package.wheels.empty()) return;
-  out += "wheels = [\n";
-  for (const LockedFile& wheel : package.wheels) out += "    " + file_table(wheel) + ",\n";
-  out += "]\n";
+  append_line(out, "name", package.name);
+  append_line(out, "version", package.version);
+  append_line(out, "marker", package.marker);
+  append_line(out, "requires-python", package.requires_python);
+  append_dependencies(out, package, repeated);
+  if (package.vcs) append_vcs(out += "vcs = ", *package.vcs), out += '\n';
+  if (package.directory) append_directory(out += "directory = ", *package.directory), out += '\n';
+  if (package.archive) {
+    append_file(out += "archive = ", *package.archive, false, package.archive_subdirectory);
+    out += '\n';
+  }
+  append_line(out, "index", package.index);
+  if (package.sdist) append_file(out += "sdist = ", *package.sdist, true), out += '\n';
+  if (!package.wheels.empty()) {
+    out += "wheels = [\n";
+    for (const LockedFile& wheel : package.wheels) append_file(out += "    ", wheel, true), out += ",\n";
+    out += "]\n";
+  }
+  if (!package.attestation_identities.empty()) {
+    out += "attestation-identities = [\n";
+    for (const Value& identity : package.attestation_identities) append_value(out += "    ", identity), out += ",\n";
+    out += "]\n";
+  }
 }
 
-void render_tool(std::string& out, const Lock& lock) {
-  out += "\n[tool.dae]\n";
-  out += "input-digest = " + toml_string(lock.input_digest) + "\n";
-  if (!lock.cutoff.empty()) out += "cutoff = " + toml_string(lock.cutoff) + "\n";
+void append_tool(std::string& out, const Lock& lock) {
+  out += "\n[tool.dae]\ninput-digest = ";
+  append_string(out, lock.input_digest);
+  out += '\n';
+  append_line(out, "cutoff", lock.cutoff);
   out += "targets = [\n";
   for (const Target& target : lock.targets) {
-    out += fmt::format("    {{python = {}, python-full = {}, implementation = {}, platform = {}{}}},\n",
-                       toml_string(target.python_version), toml_string(target.python_full_version),
-                       toml_string(target.implementation), toml_string(target.platform),
-                       target.free_threaded ? ", free-threaded = true" : "");
+    InlineTable table(out += "    ");
+    append_string(table.key("python"), target.python_version);
+    append_string(table.key("python-full"), target.python_full_version);
+    append_string(table.key("implementation"), target.implementation);
+    append_string(table.key("platform"), target.platform);
+    if (target.free_threaded) table.key("free-threaded") += "true";
+    table.end();
+    out += ",\n";
   }
   out += "]\n";
+}
+
+// `{name = "a", version = "1"}`, or with the source where versions do not tell the entries of a name apart.
+void append_entry(std::string& out, const LockedPackage& entry, bool by_version) {
+  InlineTable table(out += "    ");
+  table.text("name", entry.name);
+  if (by_version) {
+    table.text("version", entry.version);
+  } else if (entry.vcs) {
+    append_vcs(table.key("vcs"), *entry.vcs);
+  } else if (entry.directory) {
+    append_directory(table.key("directory"), *entry.directory);
+  } else if (entry.archive) {
+    append_file(table.key("archive"), *entry.archive, false, entry.archive_subdirectory);
+  } else {
+    table.text("version", entry.version);
+  }
+  table.end();
+  out += ",\n";
 }
 
 }  // namespace
 
+void append_dependencies(std::string& out, const LockedPackage& package, const EntriesByName& repeated) {
+  if (package.dependencies.empty()) return;
+  out += "dependencies = [\n";
+  for (const std::string& name : package.dependencies) {
+    const auto found = repeated.find(name);
+    if (found == repeated.end()) {
+      append_string(out += "    {name = ", name);
+      out += "},\n";
+      continue;
+    }
+    const auto& entries = found->second;
+    for (const LockedPackage* entry : entries) {
+      const auto same = std::count_if(entries.begin(), entries.end(),
+                                      [&](const LockedPackage* other) { return other->version == entry->version; });
+      append_entry(out, *entry, same == 1 && !entry->version.empty());
+    }
+  }
+  out += "]\n";
+}
+
 std::string render_lock(const Lock& lock) {
   std::vector<const LockedPackage*> packages;
-  VersionsByName versions;
-  for (const LockedPackage& package : lock.packages) {
-    packages.push_back(&package);
-    versions[package.name].push_back(package.version);
-  }
+  for (const LockedPackage& package : lock.packages) packages.push_back(&package);
   std::stable_sort(packages.begin(), packages.end(),
                    [](const LockedPackage* a, const LockedPackage* b) { return a->name < b->name; });
   std::string out = "lock-version = \"1.0\"\n";
   if (!lock.environments.empty()) {
     out += "environments = [\n";
-    for (const std::string& marker : lock.environments) out += "    " + toml_string(marker) + ",\n";
+    for (const std::string& marker : lock.environments) append_string(out += "    ", marker), out += ",\n";
     out += "]\n";
   }
-  if (!lock.requires_python.empty()) out += "requires-python = " + toml_string(lock.requires_python) + "\n";
-  out += "extras = " + toml_strings(lock.extras) + "\n";
-  out += "dependency-groups = " + toml_strings(lock.dependency_groups) + "\n";
-  out += "default-groups = " + toml_strings(lock.default_groups) + "\n";
+  append_line(out, "requires-python", lock.requires_python);
+  append_strings(out, "extras", lock.extras);
+  append_strings(out, "dependency-groups", lock.dependency_groups);
+  append_strings(out, "default-groups", lock.default_groups);
   out += "created-by = \"dae\"\n";
   // Readers insist on the key, also when nothing is locked.
   if (packages.empty()) out += "packages = []\n";
-  for (const LockedPackage* package : packages) render_package(out, *package, versions);
-  if (!lock.input_digest.empty() || !lock.targets.empty()) render_tool(out, lock);
+  const EntriesByName repeated = repeated_names(packages);
+  for (const LockedPackage* package : packages) append_package(out, *package, repeated);
+  if (!lock.input_digest.empty() || !lock.targets.empty()) append_tool(out, lock);
   return out;
 }
 

@@ -142,10 +142,73 @@ TEST(Lockfile, IsNeverReadMoreLenientlyByTheFastReader) {
       const auto fast = parse_canonical_lock(damaged);
       if (!fast) continue;
       ++accepted;
+      EXPECT_EQ(render_lock(*fast), damaged);
       EXPECT_EQ(content(*fast), content(parse_lock("# c\n" + damaged, "pylock.toml"))) << damaged;
     }
   }
   EXPECT_GT(accepted, 0);  // a changed letter of a url is still a lock
+}
+
+Lock rich_example() {
+  Lock lock = example();
+  lock.extras = {"docs"};
+  lock.dependency_groups = {"dev", "lint"};
+  lock.default_groups = {"dev"};
+  lock.cutoff = "2026-01-31T00:00:00Z";
+  LockedPackage repository;
+  repository.name = "from-git";
+  repository.vcs = LockedVcs{"git", "https://git.example/x.git", "", "main", std::string(40, 'c'), "python"};
+  repository.dependencies = {"tomli"};
+  LockedPackage folder;
+  folder.name = "in-tree";
+  folder.directory = LockedDirectory{"../in-tree", "", true};
+  LockedPackage archive;
+  archive.name = "an-archive";
+  archive.archive = file("bundle.zip", 'd');
+  archive.archive->hashes["blake2b"] = "abcd";
+  archive.archive_subdirectory = "lib";
+  lock.packages.insert(lock.packages.end(), {repository, folder, archive});
+  lock.packages[0].attestation_identities = {
+      Value::object({{"kind", "GitHub"}, {"repository", "x/y"}, {"environment", ""}})};
+  return lock;
+}
+
+TEST(Lockfile, HoldsEveryKindOfSource) {
+  const std::string text = render_lock(rich_example());
+  const auto fast = parse_canonical_lock(text);
+  ASSERT_TRUE(fast.has_value());
+  EXPECT_EQ(render_lock(*fast), text);
+  const Lock slow = parse_lock("# c\n" + text, "pylock.toml");
+  EXPECT_EQ(render_lock(slow), text);
+  ASSERT_EQ(slow.packages.size(), 7u);
+  EXPECT_EQ(slow.packages[0].archive_subdirectory, "lib");
+  EXPECT_EQ(slow.packages[0].archive->hashes.at("blake2b"), "abcd");
+  EXPECT_EQ(slow.packages[2].vcs, rich_example().packages[4].vcs);
+  EXPECT_EQ(slow.packages[3].directory, rich_example().packages[5].directory);
+  EXPECT_EQ(slow.packages[4].attestation_identities[0].get_string("repository"), "x/y");
+  EXPECT_TRUE(slow.warnings.empty());
+}
+
+TEST(Lockfile, IsReadAlikeWhateverIsDamaged) {
+  const std::string text = render_lock(rich_example());
+  for (size_t at = 0; at < text.size(); ++at) {
+    std::string damaged = text;
+    damaged.erase(at, 1);
+    const auto fast = parse_canonical_lock(damaged);
+    if (!fast) continue;
+    EXPECT_EQ(render_lock(*fast), damaged);
+    EXPECT_EQ(content(*fast), content(parse_lock("# c\n" + damaged, "pylock.toml"))) << damaged;
+  }
+}
+
+TEST(Lockfile, TellsRepeatedNamesApartBySourceWhereVersionsDoNot) {
+  Lock lock = example();
+  lock.packages[0].version = lock.packages[1].version;
+  lock.packages[0].wheels.clear();
+  lock.packages[0].archive = file("tomli-2.0-py3-none-any.whl", 'c');
+  const std::string text = render_lock(lock);
+  EXPECT_NE(text.find("{name = \"tomli\", archive = {"), std::string::npos) << text;
+  ASSERT_TRUE(parse_canonical_lock(text).has_value());
 }
 
 TEST(Lockfile, RendersAnEmptyLockThatCanBeRead) {
@@ -168,6 +231,61 @@ TEST(Lockfile, RefusesOtherMajorVersionsAndAcceptsMinorOnes) {
   EXPECT_REFUSED(minimal("packages = []\n", "lock-version = \"2.0\"\ncreated-by = \"x\"\n"), "lock-version `2.0`");
   EXPECT_REFUSED(minimal("packages = []\n", "lock-version = \"one\"\ncreated-by = \"x\"\n"), "lock-version");
   EXPECT_EQ(refusal(minimal("packages = []\nnews = 1\n", "lock-version = \"1.7\"\ncreated-by = \"x\"\n")), "");
+}
+
+TEST(Lockfile, WarnsOfWhatANewerMinorVersionBrings) {
+  const std::string head = "lock-version = \"1.1\"\ncreated-by = \"x\"\nnews = 1\n";
+  const Lock lock = parse_lock(
+      with_wheel("fresh = true\n").replace(0, std::string("lock-version = \"1.0\"\ncreated-by = \"x\"\n").size(), head),
+      "pylock.toml");
+  ASSERT_EQ(lock.warnings.size(), 3u);
+  EXPECT_NE(lock.warnings[0].find("lock-version 1.1 is newer"), std::string::npos);
+  EXPECT_EQ(lock.warnings[1], "pylock.toml:3:1: `news` is not known here and left out");
+  EXPECT_EQ(lock.warnings[2], "pylock.toml:7:1: `fresh` is not known here and left out");
+  EXPECT_TRUE(parse_lock(with_wheel("fresh = true\n"), "pylock.toml").warnings.empty());
+}
+
+TEST(Lockfile, HasOneOfTheNamesThatInstallersLookFor) {
+  for (const char* good : {"pylock.toml", "pylock.dev.toml", "pylock.a-b_c.toml"}) EXPECT_TRUE(is_lock_file_name(good));
+  for (const char* bad : {"pylock..toml", "pylock.a.b.toml", "poetry.lock", "pylock.json", "my.pylock.toml"}) {
+    EXPECT_FALSE(is_lock_file_name(bad)) << bad;
+  }
+  EXPECT_THROW(read_lock("/nowhere/pylock.a.b.toml"), Error);
+}
+
+TEST(Lockfile, RefusesWhatIsOutsideOfItsSourceTreeOrNoCommit) {
+  const auto vcs = [](const std::string& more) {
+    return minimal("[[packages]]\nname = \"a\"\nvcs = {type = \"git\", " + more + "}\n");
+  };
+  const std::string commit = "commit-id = \"" + std::string(40, 'a') + "\"";
+  EXPECT_EQ(refusal(vcs("url = \"https://x.example/a\", " + commit)), "");
+  EXPECT_REFUSED(vcs(commit), "`url` or `path`");
+  EXPECT_REFUSED(vcs("url = \"https://x.example/a\""), "commit-id");
+  EXPECT_REFUSED(vcs("url = \"https://x.example/a\", commit-id = \"main\""), "no commit of git");
+  EXPECT_REFUSED(vcs("url = \"https://x.example/a\", subdirectory = \"../b\", " + commit), "not below");
+  EXPECT_REFUSED(vcs("url = \"https://x.example/a\", subdirectory = \"/b\", " + commit), "not below");
+  EXPECT_REFUSED(minimal("[[packages]]\nname = \"a\"\ndirectory = {editable = true}\n"), "path");
+}
+
+TEST(Lockfile, RefusesTheExtraFieldInMarkersAndTimesThatAreNone) {
+  EXPECT_REFUSED(with_wheel("marker = \"extra == 'x'\"\n"), "`extra` means nothing in a lock");
+  EXPECT_REFUSED(with_wheel("", "upload-time = \"yesterday\"\n"), "no time in UTC");
+  EXPECT_REFUSED(minimal("extras = [\"A B\"]\npackages = []\n"), "pylock.toml:3:11: `A B` is no normalised name");
+  EXPECT_REFUSED(with_wheel("attestation-identities = [{publisher = \"x\"}]\n"), "kind");
+}
+
+TEST(Lockfile, RefusesAnSdistOfAnotherPackage) {
+  const std::string hash = ", hashes = {sha256 = \"" + std::string(64, 'a') + "\"}}\n";
+  EXPECT_REFUSED(minimal("[[packages]]\nname = \"a\"\nsdist = {url = \"https://x.example/b-1.tar.gz\"" + hash),
+                 "no sdist of `a`");
+  EXPECT_REFUSED(minimal("[[packages]]\nname = \"a\"\nversion = \"2\"\nsdist = {path = \"x\\\\a-1.tar.gz\"" + hash),
+                 "not version 2");
+}
+
+TEST(Lockfile, RefusesTruncatedTextsAndRepeatedKeysWithTheirPlace) {
+  const std::string text = render_lock(example());
+  EXPECT_REFUSED(text.substr(0, text.find("hashes") + 3), "pylock.toml:");
+  EXPECT_REFUSED(with_wheel("version = \"2.0\"\n"), "pylock.toml:6:");
 }
 
 TEST(Lockfile, RefusesMissingKeys) {
@@ -259,6 +377,35 @@ TEST(LockSelection, HonoursExtrasAndDefaultGroups) {
   EXPECT_EQ(select(lock, target()).size(), 1u);
   lock.default_groups = {"dev"};
   EXPECT_EQ(select(lock, target()).size(), 2u);
+}
+
+TEST(LockSelection, TakesTheExtrasAndGroupsThatAreAskedFor) {
+  Lock lock = example();
+  lock.extras = {"docs"};
+  lock.dependency_groups = {"Dev", "lint"};
+  lock.default_groups = {"Dev"};
+  lock.packages[3].marker = "'docs' in extras";
+  lock.packages[2].marker = "'dev' in dependency_groups";
+  EXPECT_EQ(select(lock, target(), {{"docs"}, {}, true}).size(), 3u);
+  EXPECT_EQ(select(lock, target(), {{}, {}, false}).size(), 1u);
+  EXPECT_EQ(select(lock, target(), {{}, {"dev"}, false}).size(), 2u);
+  EXPECT_THROW(select(lock, target(), {{"nothing"}, {}, true}), Error);
+  EXPECT_THROW(select(lock, target(), {{}, {"nothing"}, true}), Error);
+}
+
+TEST(LockSelection, GivesRepositoriesFoldersAndArchivesAsTheyAre) {
+  const auto selected = select(rich_example(), target());
+  ASSERT_EQ(selected.size(), 6u);
+  EXPECT_EQ(selected[0].subdirectory, "lib");
+  EXPECT_TRUE(selected[2].direct && selected[2].vcs && !selected[2].is_wheel);
+  EXPECT_TRUE(selected[3].directory && selected[3].directory->editable);
+  EXPECT_FALSE(selected[1].direct);
+}
+
+TEST(LockSelection, RefusesAWheelAddressThatDoesNotFit) {
+  Lock lock = example();
+  lock.packages[2].archive = file("werkzeug-4.0-cp312-cp312-manylinux_2_17_x86_64.whl", '1');
+  EXPECT_THROW(select(lock, target()), Error);
 }
 
 TEST(LockSelection, RefusesAFileWithoutSha256) {
