@@ -103,14 +103,18 @@ void Search::take(PackageId p, uint32_t ordinal) {
     engine_.decide(p, ordinal);
     return;
   }
-  std::vector<PackageId> others;
+  engine_.look_again(*clash);
+  std::vector<PackageId> others, culprits;
   for (const Term& term : engine_.incompatibility(*clash).terms) {
     if (term.package == p) continue;
     others.push_back(term.package);
-    if (const auto culprit = engine_.blame(term.package, term.set.complement())) note_pair(p, *culprit);
+    const auto culprit = engine_.blame(term.package, term.set.complement());
+    if (culprit) note_pair(p, *culprit);
+    if (engine_.decision(term.package)) culprits.push_back(universe_.info(term.package).base);
+    if (culprit) culprits.push_back(universe_.info(*culprit).base);
   }
   note_clash(p, others);
-  engine_.look_again(*clash);
+  if (trouble(info.base).hindered % kClashesBeforeSwap == 0) reorder(info.base, culprits);
 }
 
 // The metadata of an sdist may cost a build: before it is read for the sake of packages that were decided earlier,
@@ -215,15 +219,33 @@ void Search::hasten(PackageId base) {
   hastened_.push_back(base);
 }
 
+// The package clashes on and on: what it clashes with is decided again after it, and after all that leads to it: boto3
+// and botocore go from version to version together, and hastening the one alone changes nothing. Each time somebody
+// is hastened who was not before, so that this comes to an end.
+void Search::reorder(PackageId base, const std::vector<PackageId>& culprits) {
+  for (const PackageId culprit : culprits) {
+    if (culprit == base || !engine_.decision(culprit) || queue_.urgency(culprit) == Urgency::hindered) continue;
+    const bool first = queue_.urgency(base) != Urgency::hindered;
+    if (!hasten_way_to(base, engine_.decision_level(culprit)) && !first) continue;
+    if (first) hasten(base);
+    queue_.set_urgency(culprit, Urgency::hindering);
+    engine_.undo_decision(culprit);
+  }
+}
+
 // A hastened package that is only there because of one decided after the culprit comes too late again, unless that one
 // comes early too.
-void Search::hasten_way_to(PackageId base, uint32_t level) {
+bool Search::hasten_way_to(PackageId base, uint32_t level) {
+  bool changed = false;
   std::optional<PackageId> at = base;
   for (int i = 0; i < kLongestWay && (at = engine_.dependent(*at)); ++i) {
-    if (engine_.decision_level(*at) <= level) return;
+    if (engine_.decision_level(*at) <= level) break;
     const PackageId dependent = universe_.info(*at).base;
-    if (queue_.urgency(dependent) == Urgency::normal) queue_.set_urgency(dependent, Urgency::hindered);
+    if (queue_.urgency(dependent) == Urgency::hindered) continue;
+    queue_.set_urgency(dependent, Urgency::hindered);
+    changed = true;
   }
+  return changed;
 }
 
 bool Search::make_late(PackageId base) {

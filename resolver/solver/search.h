@@ -45,7 +45,8 @@ class Search {
   void note_pair(PackageId later, PackageId earlier);
   bool swap_order();  // whether decisions were undone
   void hasten(PackageId base);
-  void hasten_way_to(PackageId base, uint32_t level);
+  void reorder(PackageId base, const std::vector<PackageId>& culprits);
+  bool hasten_way_to(PackageId base, uint32_t level);  // of what was decided above the level
   bool make_late(PackageId base);
   [[noreturn]] void give_up(PackageId walked, const std::string& message, const std::string& cause) const;
   [[noreturn]] void run_out_of_steps() const;
