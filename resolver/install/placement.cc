@@ -87,7 +87,8 @@ class Placing {
 
   std::string direct_url() const {
     if (!wheel_.direct_url.empty()) return wheel_.direct_url;
-    return render_direct_url({wheel_.url, "", DirectUrl::Archive{{{"sha256", wheel_.digest.hex()}}}});
+    return render_direct_url(
+        {wheel_.url.substr(0, wheel_.url.find('#')), "", DirectUrl::Archive{{{"sha256", wheel_.digest.hex()}}}});
   }
 
   void check_target(const std::string& target) {
