@@ -9,6 +9,21 @@
 
 namespace dae::cli {
 
+namespace {
+
+// What tells one wheel layer from another before it is built.
+std::string identity_of(const resolver::Selected& package) {
+  if (package.directory)
+    throw Error(ErrorKind::refused,
+                fmt::format("`{}` is a folder of this machine, which no artifact can pin", package.name),
+                package.directory->path,
+                "require it from a repository (`git+https://…`) or an index; sources of the app itself need no entry");
+  if (package.vcs) return package.vcs->commit_id + " " + package.vcs->subdirectory + " " + package.name;
+  return package.file.sha256 + " " + package.subdirectory;
+}
+
+}  // namespace
+
 builder::BuiltArtifact build_app(Context& context, const builder::AppFile& app) {
   resolver::Interpreter python = interpreter_for(context, app, "");
   resolver::ProjectFile project = resolver::read_project(app.dir);
@@ -21,7 +36,7 @@ builder::BuiltArtifact build_app(Context& context, const builder::AppFile& app) 
   std::set<std::string> seen;
   for (const resolver::Target& target : targets)
     for (resolver::Selected& package : resolver::select(lock, target, {{}, {}, false}))
-      if (seen.insert(package.file.sha256).second) selected.push_back(std::move(package));
+      if (seen.insert(identity_of(package)).second) selected.push_back(std::move(package));
 
   auto blobs = open_blob_store(blobs_dir());
   WantedWheels wanted = wanted_from_lock(selected);
