@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/blob_store.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "resolver/install/environment.h"
@@ -31,6 +32,18 @@ std::map<std::string, std::string> versions_by_name(const resolver::Lock& lock) 
     versions += package.version;
   }
   return out;
+}
+
+resolver::DirectOptions direct_options(Context& context, const PinSubject& subject,
+                                       const resolver::Interpreter* python) {
+  resolver::DirectOptions options;
+  options.base_dir = subject.lock.parent_path();
+  options.cache_dir = cache_dir();
+  options.offline = context.globals.offline;
+  if (python != nullptr)
+    options.build_metadata =
+        resolver::source_metadata_builder(*python, cache_dir(), *context.runner, *context.events, options.offline);
+  return options;
 }
 
 }  // namespace
@@ -139,7 +152,10 @@ Pinned pin(Context& context, const PinSubject& subject, const PinOptions& option
   IndexSession index = open_index(context, subject, options, python);
   pinned.ca_file = index.choice.ca_file;
   for (const resolver::IndexSource& source : index.choice.indexes) request.index_urls.push_back(source.url);
-  pinned.outcome = resolver::make_lock(request, *index.client);
+  const auto blobs = open_blob_store(blobs_dir());
+  const auto direct = resolver::make_direct_sources(context.transport(), *blobs, *context.runner,
+                                                    direct_options(context, subject, python), *context.events);
+  pinned.outcome = resolver::make_lock(request, *index.client, {direct.get(), context.events.get()});
   if (pinned.no_solution() != nullptr) return pinned;
   const resolver::IndexStats stats = index.client->stats();
   pinned.summary = fmt::format("resolved {} packages for {}   {}  (index: {}, {} pages from cache, {} fetched)",

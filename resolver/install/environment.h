@@ -24,7 +24,6 @@ struct WheelToInstall {
   Digest digest;                // of the wheel; its bytes must be in the blob store when apply() runs
   std::string url;              // for direct_url.json only when direct
   std::string direct_url = {};  // direct_url.json as it shall stand; goes before `url`
-  bool local = false;           // of a directory or editable: belongs to this machine, never into an artifact
 };
 
 struct InstallPlan {

@@ -87,7 +87,6 @@ WheelToInstall from_directory(const Selected& item, const LockedDirectory& direc
   check_is_project(tree.project(), tree.label);
   const Path wheel = build_source(tree, fetch.python, fetch.cache_dir, fetch.runner, fetch.events);
   WheelToInstall out = take_in(wheel, item, tree.label, fetch);
-  out.local = true;
   out.direct_url =
       render_direct_url({file_url(tree.root.string()), tree.subdirectory, DirectUrl::Directory{directory.editable}});
   return out;
