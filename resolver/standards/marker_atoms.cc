@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/strings.h"
 #include "resolver/standards/marker_diagram.h"
 
 namespace dae::resolver {
@@ -113,15 +114,15 @@ const std::string& literal_of(const Node& node) {
   return node.left.is_variable ? node.right.text : node.left.text;
 }
 
-std::optional<Version> plain_version(std::string_view text) {
-  if (text.ends_with(".*")) text.remove_suffix(2);
+// Of "3.9", "3.9.*" and "3.13.0+", as interpreters built from a source tree call themselves.
+std::optional<Version> version_in(std::string_view text) {
+  text = trim(text);
+  if (text.ends_with(".*")) {
+    text.remove_suffix(2);
+  } else if (text.ends_with('+')) {
+    text.remove_suffix(1);
+  }
   return Version::try_parse(text);
-}
-
-// Could be meant as a version, if only by an interpreter that calls itself "3.13.0+".
-bool looks_like_version(std::string_view text) {
-  if (text.ends_with('+')) text.remove_suffix(1);
-  return Version::try_parse(text).has_value();
 }
 
 bool asks_equality(MarkerOp op) {
@@ -211,7 +212,7 @@ MarkerRef of_python_version(MarkerDiagram& diagram, const NodePtr& node) {
     }
     return node->op == MarkerOp::in ? out : diagram.negate(out);
   }
-  const auto version = plain_version(literal);
+  const auto version = version_in(literal);
   if (!version) return evaluate_with(*node, "python_version", "3.0") ? kEverything : kNothing;
   const uint64_t major = version->release_at(0), minor = version->release_at(1);
   if (major > kMaxPart || minor > kMaxPart) return undecided(diagram, node);
@@ -238,7 +239,7 @@ MarkerRef of_full_version(MarkerDiagram& diagram, const NodePtr& node, uint32_t 
     const auto range = range_of(*node->specifier);
     return range ? between(diagram, variable, *range) : undecided(diagram, node);
   }
-  if (looks_like_version(node->right.text)) return undecided(diagram, node);
+  if (version_in(node->right.text)) return undecided(diagram, node);
   return node->op == MarkerOp::not_equal ? kEverything : kNothing;  // texts that no version has
 }
 
@@ -255,9 +256,8 @@ MarkerRef MarkerDiagram::atom(const std::shared_ptr<const Marker::Node>& compare
   if (key == "implementation_version") {
     return of_full_version(*this, compare, variable({MarkerVariable::Kind::version, "1", key}));
   }
-  // platform_release holds a version or any other text.
-  if (is_version_variable(key) &&
-      (compare->specifier || looks_like_version(literal_of(*compare)) || compare->op == MarkerOp::arbitrary)) {
+  // platform_release holds a version or any other text; only those that no operator takes for a version stay texts.
+  if (is_version_variable(key) && (version_in(literal_of(*compare)) || compare->op == MarkerOp::arbitrary)) {
     return undecided(*this, compare);
   }
   return of_text(*this, compare);

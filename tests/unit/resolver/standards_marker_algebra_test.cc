@@ -53,7 +53,9 @@ TEST(MarkerAlgebra, WritesTheShortestText) {
       {"python_version == '3.9' or python_version == '3.10'",
        "python_version >= \"3.9\" and python_version < \"3.11\""},
       {"'3.9' <= python_version", "python_version >= \"3.9\""},
+      {"'3.9+' > python_version", "python_version < \"3.9\""},
       {"python_version ~= '3.9' and python_version >= '3.8'", "python_version >= \"3.9\" and python_version < \"4.0\""},
+      {"python_version == '3.* '", "python_version == \"3.*\""},
       {"python_version == '3.*'", "python_version == \"3.*\""},
       {"python_full_version >= '3.9.dev0' and python_full_version < '3.10'", "python_version == \"3.9\""},
       {"python_full_version == '3.9.2.*' or python_full_version == '3.9.3'",
@@ -68,6 +70,7 @@ TEST(MarkerAlgebra, WritesTheShortestText) {
       {"'nux' in sys_platform and sys_platform == 'linux'", "sys_platform == \"linux\""},
       {"'nux' in sys_platform and sys_platform == 'win32'", kNeverMarker},
       {"sys_platform < 'linux' or platform_release >= '5'", "platform_release >= \"5\""},
+      {"platform_release >= '5.10.*'", "platform_release >= \"5.10.*\""},  // == would ask for the series
       {"implementation_version < '3.9' and implementation_version < '3.8'", "implementation_version < \"3.8\""},
   };
   for (const auto& [text, expected] : table) {
