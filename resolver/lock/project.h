@@ -57,18 +57,11 @@ ProjectFile read_project(const Path& app_dir);
 // The same from text that is not on disk yet; `path` decides the format and names the origins.
 ProjectFile parse_project(const Path& path, const std::string& text);
 
-// Where a requirement line stands: [project] dependencies, an optional dependency, or a dependency group.
-struct RequirementTable {
-  enum class Kind { project, extra, group };
-  Kind kind = Kind::project;
-  std::string name = {};
-};
-
 // Where an edit goes: [project] dependencies, an extra (optional-dependencies) or a dependency group.
 struct EditTarget {
   enum class Kind { dependencies, extra, group };
   Kind kind = Kind::dependencies;
-  std::string name;  // of the extra or group
+  std::string name = {};  // of the extra or group
 };
 // New file text with these requirement lines added (or replaced, when the same package is there). Tables and lists that
 // are missing are made. A requirement is written as it shall stand ("flask>=3.1", in pip-req.txt "-e ./lib" as well).

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "resolver/lock/project.h"
+#include "resolver/lock/requirements_txt_lines.h"
 
 namespace dae::resolver {
 

@@ -151,7 +151,7 @@ std::string render_direct_url(const DirectUrl& direct) {
     out.set("dir_info", std::move(info));
   }
   if (!direct.subdirectory.empty()) out.set("subdirectory", direct.subdirectory);
-  out.set("url", strip_url_credentials(direct.url, vcs));
+  out.set("url", strip_url_credentials(std::string_view(direct.url).substr(0, direct.url.find('#')), vcs));
   return canonical_json(out);
 }
 

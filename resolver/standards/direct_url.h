@@ -31,7 +31,7 @@ struct DirectUrl {
 
 // Throws Error bad_input (subject = `source`) on what the specification does not allow. Unknown keys are passed over.
 DirectUrl parse_direct_url(std::string_view text, std::string_view source);
-// Canonical JSON without a line break; credentials are taken out of the URL on the way.
+// Canonical JSON without a line break; credentials and fragment (pip's options) are taken off the URL on the way.
 std::string render_direct_url(const DirectUrl& direct);
 
 // The URL without user name and password; "${NAME}" and "${NAME}:${OTHER}" stay, and for repositories (`vcs` is not
