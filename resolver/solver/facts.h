@@ -70,6 +70,9 @@ struct PackageInfo {
   std::vector<std::string> urls;      // beside candidates; "" = from an index
   std::vector<VersionSet> tiers;      // the candidates of an earlier tier are tried first
   bool lowest_first = false;          // within a tier
+  bool wants_prereleases = false;     // they are ordinary versions
+  VersionSet finals;                  // neither pre-release nor yanked
+  VersionSet put_off;                 // pre-releases that are ruled out because there are final releases
   std::string note;
   const std::vector<Version>* hidden_by_cutoff = nullptr;
   std::vector<std::unique_ptr<VersionNeeds>> needs;  // by ordinal, once read

@@ -14,14 +14,14 @@ std::string requirement_label(const Need& need) {
 }
 
 Universe::Universe(const SolveRequest& request, Provider& provider, RequirementTexts& texts, Engine& engine,
-                   DirectReferences& references)
-    : request_(request), provider_(provider), texts_(texts), engine_(engine), references_(references) {
+                   Remembered& remembered)
+    : request_(request), provider_(provider), texts_(texts), engine_(engine), remembered_(remembered) {
   const auto active = [&](const RootRequirement& r) { return r.requirement.marker.evaluate(texts_.environment()); };
   const auto note = [&](const Requirement& r) {
     user_specifiers_[r.key].push_back(&r.specifiers);
     if (r.url.empty()) return;
-    references_.from_root.insert(r.key);
-    auto& urls = references_.urls[r.key];
+    remembered_.from_root.insert(r.key);
+    auto& urls = remembered_.urls[r.key];
     if (std::find(urls.begin(), urls.end(), r.url) == urls.end()) urls.push_back(r.url);
   };
   for (const RootRequirement& override : request.overrides) {
@@ -128,8 +128,8 @@ std::optional<PackageId> Universe::find(std::string_view name, std::string_view 
 }
 
 bool Universe::know_url(std::string_view name, std::string_view url) {
-  if (url.empty() || references_.refused.contains(url)) return true;
-  auto& urls = references_.urls[std::string(name)];
+  if (url.empty() || remembered_.refused.contains(url)) return true;
+  auto& urls = remembered_.urls[std::string(name)];
   if (std::find(urls.begin(), urls.end(), url) != urls.end()) return true;
   urls.emplace_back(url);
   const auto known = ids_.find(name);

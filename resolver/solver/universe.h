@@ -20,17 +20,21 @@
 
 namespace dae::resolver {
 
-// Direct references seen so far, by normalised name. A package with one named by a root is looked up in no index.
-struct DirectReferences {
+// What is known before a search begins; a search that finds out more starts again.
+struct Remembered {
+  // Direct references by normalised name. A package with one named by a root is looked up in no index.
   std::map<std::string, std::vector<std::string>> urls;
   std::set<std::string> from_root;
   std::set<std::string, std::less<>> refused;  // only reachable through a package that is not part of the answer
+  // Pre-releases that may be chosen: those in these ranges, because no final release is; or all.
+  std::map<std::string, std::set<std::string>> prerelease_ranges;
+  std::set<std::string> prereleases;
 };
 
 class Universe {
  public:
   Universe(const SolveRequest& request, Provider& provider, RequirementTexts& texts, Engine& engine,
-           DirectReferences& references);
+           Remembered& remembered);
 
   void add_roots();
   // States what this version needs, or that it cannot be used.
@@ -39,7 +43,7 @@ class Universe {
   bool has_waiting() const;
   // Reads the candidates of all those and states what is needed of them; their numbers.
   std::vector<PackageId> advance();
-  // A direct reference was met for a package whose candidates are already fixed: start again, it is remembered.
+  // Something was met that should have been known when a package's candidates were read: start again, it is remembered.
   bool must_restart() const { return must_restart_; }
 
   // What this version (or its extra) requires on the target; only after it was expanded.
@@ -52,7 +56,7 @@ class Universe {
   PackageInfo& info(PackageId p) { return packages_[p]; }
   const PackageInfo& base_of(PackageId p) const { return packages_[packages_[p].base]; }
   size_t size() const { return packages_.size(); }
-  const std::vector<Fact>& facts() const { return facts_; }
+  const std::deque<Fact>& facts() const { return facts_; }
   std::string text(const Fact& fact) const;  // the requirement, or the reason
   std::string label(PackageId p) const;      // "name" or "name[extra]"
   // `name[extra]` stays with the versions of `name`: one more fact over the set now allowed.
@@ -81,6 +85,8 @@ class Universe {
   void order_candidates(PackageInfo& info) const;
   bool may_use_yanked(const std::string& name, const Version& version) const;
   void state_exclusions(PackageId p);
+  void state_prereleases(PackageId p);
+  bool needs_prerelease(PackageId p, const Need& need);
   void state_constraint(PackageId p, size_t index);
   IncompatibilityId exclude(PackageId p, const VersionSet& versions, Fact fact);
 
@@ -107,7 +113,7 @@ class Universe {
   Provider& provider_;
   RequirementTexts& texts_;
   Engine& engine_;
-  DirectReferences& references_;
+  Remembered& remembered_;
   std::vector<const RootRequirement*> active_roots_;
   std::vector<std::vector<Need>> root_needs_;
   std::map<std::string, std::vector<size_t>, std::less<>> constraints_;                   // active ones, by name
@@ -117,7 +123,7 @@ class Universe {
   std::deque<PackageInfo> packages_;
   TextMap<PackageId> ids_;        // by label
   std::deque<std::string> kept_;  // what views of roots and overrides point to
-  std::vector<Fact> facts_;
+  std::deque<Fact> facts_;
   std::unordered_map<FactKey, IncompatibilityId, FactKeyHash> dependency_facts_;
   std::map<std::pair<PackageId, std::string>, IncompatibilityId> unusable_facts_;
   std::map<PackageId, std::vector<Waiting>> waiting_;  // by the package without candidates, in the order first named

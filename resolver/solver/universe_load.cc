@@ -22,14 +22,14 @@ void Universe::load(PackageId p) {
 void Universe::load_candidates(PackageInfo& info) {
   std::vector<Candidate> direct;
   std::vector<std::string> urls;
-  const auto known = references_.urls.find(info.name);
-  if (known != references_.urls.end()) {
+  const auto known = remembered_.urls.find(info.name);
+  if (known != remembered_.urls.end()) {
     for (const std::string& url : known->second) {
       direct.push_back(provider_.direct(info.name, url));
       urls.push_back(url);
     }
   }
-  if (!references_.from_root.contains(info.name)) {
+  if (!remembered_.from_root.contains(info.name)) {
     const Provider::Versions& versions = provider_.versions(info.name);
     info.note = versions.note;
     info.hidden_by_cutoff = &versions.hidden_by_cutoff;
@@ -55,7 +55,8 @@ void Universe::load_candidates(PackageInfo& info) {
 void Universe::order_candidates(PackageInfo& info) const {
   info.lowest_first = request_.selection == Selection::lowest ||
                       (request_.selection == Selection::lowest_direct && root_names_.contains(info.name));
-  bool wanted = request_.prereleases == PrereleaseMode::allow;
+  bool& wanted = info.wants_prereleases;
+  wanted = request_.prereleases == PrereleaseMode::allow;
   const auto users = user_specifiers_.find(info.name);
   if (users != user_specifiers_.end()) {
     for (const SpecifierSet* set : users->second) wanted = wanted || set->mentions_prerelease();
@@ -77,6 +78,11 @@ void Universe::order_candidates(PackageInfo& info) const {
       tier = prerelease;
     }
     info.tiers[tier].insert(i);
+  }
+  info.finals = info.put_off = VersionSet(bits);
+  for (uint32_t i = 0; i < info.candidates.size(); ++i) {
+    const Candidate& candidate = info.candidates[i];
+    if (!candidate.yanked && !candidate.version.is_prerelease()) info.finals.insert(i);
   }
   std::erase_if(info.tiers, [](const VersionSet& set) { return set.empty(); });
 }
@@ -115,9 +121,57 @@ void Universe::state_exclusions(PackageId p) {
     state(FactKind::prerelease, "is a pre-release; these are not allowed",
           [](const Candidate& c) { return c.version.is_prerelease(); });
   }
+  state_prereleases(p);
   const auto constraints = constraints_.find(i.name);
   if (constraints == constraints_.end()) return;
   for (const size_t index : constraints->second) state_constraint(p, index);
+}
+
+// PEP 440: a pre-release is chosen when no final release satisfies what is asked for, and not because the search has
+// found a reason against each of them: that is how a beta of a four years old release comes into an answer.
+void Universe::state_prereleases(PackageId p) {
+  PackageInfo& i = packages_[p];
+  if (request_.prereleases != PrereleaseMode::if_necessary || i.wants_prereleases || i.finals.empty()) return;
+  if (remembered_.prereleases.contains(i.name)) return;
+  const auto earlier = request_.preferences.find(i.name);
+  for (uint32_t v = 0; v < i.from_index; ++v) {
+    const Version& version = i.candidates[v].version;
+    if (!version.is_prerelease()) continue;
+    if (earlier == request_.preferences.end() || earlier->second != version) i.put_off.insert(v);
+  }
+  if (i.put_off.empty()) return;
+  const auto allow = [&](const Need& need) {
+    if (needs_prerelease(p, need)) i.put_off.remove(i.ranges.entries[range_of(p, need)].inside);
+  };
+  for (const auto& list : root_needs_) {
+    for (const Need& need : list) {
+      if (need.target == p) allow(need);
+    }
+  }
+  if (const auto waiting = waiting_.find(p); waiting != waiting_.end()) {
+    for (const Waiting& w : waiting->second) allow(*w.need);
+  }
+  const auto ranges = remembered_.prerelease_ranges.find(i.name);
+  if (ranges != remembered_.prerelease_ranges.end()) {
+    for (const std::string& text : ranges->second) {
+      Need need;
+      need.specifier = &texts_.specifier(text);
+      allow(need);
+    }
+  }
+  if (i.put_off.empty()) return;
+  Fact fact;
+  fact.kind = FactKind::prerelease;
+  fact.reason = "is a pre-release; there are final releases";
+  exclude(p, i.put_off, std::move(fact));
+}
+
+// Whether pre-releases are all the requirement lets through.
+bool Universe::needs_prerelease(PackageId p, const Need& need) {
+  const PackageInfo& i = packages_[p];
+  if (i.put_off.empty() || !need.url.empty()) return false;
+  const VersionSet& inside = i.ranges.entries[range_of(p, need)].inside;
+  return inside.disjoint(i.finals) && !inside.disjoint(i.put_off);
 }
 
 void Universe::state_constraint(PackageId p, size_t index) {

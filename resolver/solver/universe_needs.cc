@@ -133,6 +133,11 @@ void Universe::state_unusable(PackageId p, uint32_t ordinal, const std::string& 
 }
 
 void Universe::require(PackageId p, uint32_t ordinal, const Need& need) {
+  if (needs_prerelease(need.target, need)) {
+    remembered_.prerelease_ranges[packages_[need.target].name].insert(need.specifier->set.text());
+    must_restart_ = true;
+    return;
+  }
   const uint32_t range = range_of(need.target, need);
   require_one(p, ordinal, need.target, range, need);
   for (size_t at = 0; at < need.extras.size();) {
