@@ -181,16 +181,14 @@ uint32_t Engine::earlier_level(const Incompatibility& conflict, uint32_t last) c
       continue;
     }
     if (done.is_decision) continue;
-    VersionSet own = incompatibilities_[done.cause].term(done.package)->set.complement();
-    if (own.subset_of(term.set)) continue;
-    // The last assignment needed help: find from where on an earlier one together with it makes the term hold.
-    for (const uint32_t index : packages_[term.package].history) {
-      VersionSet both = trail_[index].allowed;
-      both &= own;
-      if (!both.subset_of(term.set)) continue;
-      if (index < last) level = std::max(level, trail_[index].level);
-      break;
-    }
+    // The last assignment took away what its cause states. If the term needed more than that, find from where on an
+    // earlier assignment together with it makes the term hold.
+    const VersionSet& taken = incompatibilities_[done.cause].term(done.package)->set;
+    const auto& history = packages_[term.package].history;
+    const auto helped = [&](uint32_t index) { return trail_[index].allowed.subset_of_union(term.set, taken); };
+    if (packages_[term.package].full.subset_of_union(term.set, taken)) continue;
+    const auto first = std::partition_point(history.begin(), history.end(), [&](uint32_t i) { return !helped(i); });
+    if (first != history.end() && *first < last) level = std::max(level, trail_[*first].level);
   }
   return level;
 }
@@ -282,10 +280,10 @@ void Engine::mark_late(IncompatibilityId id, PackageId decided) {
   late_.push_back({id, decided, static_cast<uint32_t>(decided_.size())});
 }
 
+// What was looked at before would have ruled the version out already: only what is new can.
 std::optional<IncompatibilityId> Engine::clash(PackageId p, uint32_t ordinal) const {
-  for (const IncompatibilityId id : packages_[p].mentioned_in) {
-    if (contradicted_[id] != 0) continue;
-    bool holds = true;
+  for (const IncompatibilityId id : fresh_) {
+    bool holds = false;
     for (const Term& term : incompatibilities_[id].terms) {
       holds = term.package == p ? term.set.test(ordinal) : allowed(term.package).subset_of(term.set);
       if (!holds) break;

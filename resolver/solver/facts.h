@@ -3,7 +3,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "resolver/solver/engine.h"
@@ -52,8 +51,6 @@ struct RangeSets {
     VersionSet inside, outside;
   };
   std::vector<Entry> entries;
-  std::unordered_multimap<size_t, uint32_t> by_hash;
-  std::unordered_map<uint32_t, uint32_t> by_specifier;  // SpecifierReading::id
 };
 
 struct PackageInfo {

@@ -10,11 +10,11 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "resolver/solver/engine.h"
 #include "resolver/solver/facts.h"
+#include "resolver/solver/flat_map.h"
 #include "resolver/solver/requirement_texts.h"
 #include "resolver/solver/solver.h"
 
@@ -96,18 +96,10 @@ class Universe {
   std::vector<Need>& needs_of_extra(VersionNeeds& version, const std::string& extra);
   void state_unusable(PackageId p, uint32_t ordinal, const std::string& reason);
   uint32_t range_of(PackageId base, const Need& need);
+  static uint64_t fact_key(PackageId p, PackageId target, uint32_t range);
   uint32_t keep_range(PackageId base, VersionSet set);
   void require(PackageId p, uint32_t ordinal, const Need& need);
   void require_one(PackageId p, uint32_t ordinal, PackageId target, uint32_t range, const Need& need);
-
-  struct FactKey {
-    PackageId package, target;
-    uint32_t range;
-    bool operator==(const FactKey&) const = default;
-  };
-  struct FactKeyHash {
-    size_t operator()(const FactKey& key) const;
-  };
 
   const SolveRequest& request_;
   Provider& provider_;
@@ -124,7 +116,9 @@ class Universe {
   TextMap<PackageId> ids_;        // by label
   std::deque<std::string> kept_;  // what views of roots and overrides point to
   std::deque<Fact> facts_;
-  std::unordered_map<FactKey, IncompatibilityId, FactKeyHash> dependency_facts_;
+  FlatMap ranges_by_specifier_, ranges_by_hash_;
+  std::vector<std::pair<PackageId, uint32_t>> kept_ranges_;  // what ranges_by_hash_ points to: entries of a package
+  FlatMap dependency_facts_;
   std::map<std::pair<PackageId, std::string>, IncompatibilityId> unusable_facts_;
   std::map<PackageId, std::vector<Waiting>> waiting_;  // by the package without candidates, in the order first named
   bool must_restart_ = false;

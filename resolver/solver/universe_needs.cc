@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "resolver/solver/range_select.h"
 #include "resolver/solver/universe.h"
 
@@ -17,25 +18,32 @@ uint32_t Universe::range_of(PackageId base, const Need& need) {
     }
     return keep_range(base, std::move(set));
   }
-  const auto [known, is_new] = i.ranges.by_specifier.try_emplace(need.specifier->id, 0);
-  if (is_new) {
-    known->second = keep_range(base, select_range(i.candidates, i.from_index, engine_.bits(base), need.specifier->set));
-  }
-  return known->second;
+  const uint64_t key = uint64_t{base} << 32 | need.specifier->id;
+  if (const uint32_t* known = ranges_by_specifier_.find(key)) return *known;
+  const uint32_t made =
+      keep_range(base, select_range(i.candidates, i.from_index, engine_.bits(base), need.specifier->set));
+  *ranges_by_specifier_.try_emplace(key).first = made;
+  return made;
 }
 
 uint32_t Universe::keep_range(PackageId base, VersionSet set) {
   RangeSets& ranges = packages_[base].ranges;
-  const size_t hash = set.hash();
-  const auto [first, last] = ranges.by_hash.equal_range(hash);
-  for (auto it = first; it != last; ++it) {
-    if (ranges.entries[it->second].inside == set) return it->second;
+  // Another set with that hash, once in a blue moon, has the next key.
+  uint64_t key = static_cast<uint64_t>(set.hash()) ^ (uint64_t{base} << 32);
+  while (true) {
+    if (key == FlatMap::kFree) ++key;
+    const auto [id, is_new] = ranges_by_hash_.try_emplace(key);
+    if (is_new) *id = static_cast<uint32_t>(kept_ranges_.size());
+    if (is_new) kept_ranges_.emplace_back(base, static_cast<uint32_t>(ranges.entries.size()));
+    const auto [owner, entry] = kept_ranges_[*id];
+    if (is_new) {
+      VersionSet outside = set.complement();
+      ranges.entries.push_back({std::move(set), std::move(outside)});
+      return entry;
+    }
+    if (owner == base && ranges.entries[entry].inside == set) return entry;
+    ++key;
   }
-  const auto id = static_cast<uint32_t>(ranges.entries.size());
-  VersionSet outside = set.complement();
-  ranges.entries.push_back({std::move(set), std::move(outside)});
-  ranges.by_hash.emplace(hash, id);
-  return id;
 }
 
 const std::vector<Need>& Universe::needs(PackageId p, uint32_t ordinal) const {
@@ -147,21 +155,24 @@ void Universe::require(PackageId p, uint32_t ordinal, const Need& need) {
   }
 }
 
-size_t Universe::FactKeyHash::operator()(const FactKey& key) const {
-  uint64_t sum = (uint64_t{key.package} << 32 | key.target) * 0x9e3779b97f4a7c15U;
-  sum = (sum ^ (sum >> 31) ^ key.range) * 0xbf58476d1ce4e5b9U;
-  return static_cast<size_t>(sum ^ (sum >> 29));
+// Two numbers of packages and one of a range in one word: neither 2 million packages nor 4 million different ranges of
+// one are anything but an attack.
+uint64_t Universe::fact_key(PackageId p, PackageId target, uint32_t range) {
+  if (p >> 21 != 0 || target >> 21 != 0 || range >> 22 != 0) {
+    throw Error(ErrorKind::refused, "the requirements lead to more packages than can be looked at");
+  }
+  return uint64_t{p} << 43 | uint64_t{target} << 22 | range;
 }
 
 void Universe::require_one(PackageId p, uint32_t ordinal, PackageId target, uint32_t range, const Need& need) {
   const RangeSets::Entry& sets = packages_[need.target].ranges.entries[range];
   if (p == target && sets.inside.test(ordinal)) return;
   // Versions that need the same thing share one fact: fewer to look at, and shorter to tell.
-  const auto [known, is_new] = dependency_facts_.try_emplace({p, target, range}, 0);
+  const auto [known, is_new] = dependency_facts_.try_emplace(fact_key(p, target, range));
   if (!is_new) {
-    facts_[engine_.incompatibility(known->second).fact].versions.insert(ordinal);
-    engine_.widen(known->second, p, ordinal);
-    if (engine_.decision(p)) engine_.mark_late(known->second, p);
+    facts_[engine_.incompatibility(*known).fact].versions.insert(ordinal);
+    engine_.widen(*known, p, ordinal);
+    if (engine_.decision(p)) engine_.mark_late(*known, p);
     return;
   }
   Fact fact;
@@ -174,8 +185,8 @@ void Universe::require_one(PackageId p, uint32_t ordinal, PackageId target, uint
   std::vector<Term> terms{{p, fact.versions}};
   facts_.push_back(std::move(fact));
   if (p != target) terms.push_back({target, sets.outside});
-  known->second = engine_.add(std::move(terms), static_cast<uint32_t>(facts_.size() - 1));
-  if (engine_.decision(p)) engine_.mark_late(known->second, p);
+  *known = engine_.add(std::move(terms), static_cast<uint32_t>(facts_.size() - 1));
+  if (engine_.decision(p)) engine_.mark_late(*known, p);
 }
 
 }  // namespace dae::resolver

@@ -148,6 +148,16 @@ bool VersionSet::operator==(const VersionSet& other) const {
   return bits_ == other.bits_ && std::equal(data(), data() + words(), other.data());
 }
 
+bool VersionSet::subset_of_union(const VersionSet& a, const VersionSet& b) const {
+  const uint64_t* own = data();
+  const uint64_t* left = a.data();
+  const uint64_t* right = b.data();
+  for (uint32_t i = 0; i < words(); ++i) {
+    if ((own[i] & ~(left[i] | right[i])) != 0) return false;
+  }
+  return true;
+}
+
 size_t VersionSet::hash() const {
   uint64_t sum = 0;
   const uint64_t* a = data();

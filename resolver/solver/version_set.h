@@ -44,6 +44,7 @@ class VersionSet {
   bool operator==(const VersionSet& other) const;
   size_t hash() const;
   bool subset_of(const VersionSet& other) const { return compare(other).subset; }
+  bool subset_of_union(const VersionSet& a, const VersionSet& b) const;
   bool disjoint(const VersionSet& other) const { return compare(other).disjoint; }
   // Both answers in one pass: propagation asks for nothing else.
   struct Comparison {
