@@ -299,6 +299,15 @@ def evaluate_as_is(environment, extras, groups, text):
         return "undefined"
 
 
+def simplified(environment, extra, given, text):
+    """What our simplified marker must answer; nothing where the assumption does not hold."""
+    return evaluate(environment, extra, "", text, defined=True) if evaluate(environment, extra, "", given, defined=True) == "yes" else "any"
+
+
+def negated(environment, extra, text):
+    return "no" if evaluate(environment, extra, "", text, defined=True) == "yes" else "yes"
+
+
 def parse_requirement(text):
     r = requirements.Requirement(text)
     extras = sorted({utils.canonicalize_name(extra) for extra in r.extras})
@@ -358,6 +367,7 @@ def name_of(text):
 
 
 ORACLE = {"version cmp": compare, "version text": describe, "spec contains": contains, "spec text": spec_text, "marker eval": evaluate,
+          "marker simplify": simplified, "marker negate": negated,
           "req parse": parse_requirement, "tags": target_tags, "wheel": wheel, "sdist": sdist, "name": name_of}
 
 TABLE = [  # from the sharp edges of each standard
@@ -392,6 +402,13 @@ def questions(cases, count):
             yield "spec contains", spec, cases.near(operand) if operand and cases.chance(0.6) else text
         elif kind < 0.65:
             yield "spec text", cases.specifier_set()
+        elif kind < 0.70:
+            values = "|".join(f"{key}={value}" for key, value in cases.environment().items())
+            extra = cases.pick(["", "x", "foo-bar"])
+            if cases.chance(0.7):
+                yield "marker simplify", values, extra, cases.marker(False), cases.marker(False)
+            else:
+                yield "marker negate", values, extra, cases.marker(False)
         elif kind < 0.83:
             lock = cases.chance(0.3)
             extras = cases.pick(["", "x", "foo-bar", "Foo.Bar"]) if not lock else cases.pick(["", "x", "foo-bar,x", "TEST"])
@@ -417,6 +434,10 @@ def expected(fields):
 def same(fields, ours, theirs):
     if ours == theirs:
         return True
+    if fields[0] in ("marker simplify", "marker negate") and "error" not in (ours, theirs):
+        if theirs == "any" or (ours == "none" and fields[0] == "marker negate"):
+            return True
+        return (evaluate(fields[1], fields[2], "", ours, defined=True) if ours else "yes") == theirs
     if fields[0] != "req parse" or "error" in (ours, theirs):
         return False
     # Our canonical marker drops parentheses that change nothing: compare what it means, not how it is written.

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "resolver/standards/marker.h"
+#include "resolver/standards/marker_algebra.h"
 #include "resolver/standards/names.h"
 #include "resolver/standards/requirement.h"
 #include "resolver/standards/specifier.h"
@@ -67,6 +68,16 @@ std::string marker_evaluate(const Fields& in) {
   return yes_no(answer);
 }
 
+// in[3]: what is taken as given, in[4]: the marker.
+std::string marker_simplify(const Fields& in) {
+  return simplify(Marker::parse(in.at(4)), Marker::parse(in.at(3))).text();
+}
+
+std::string marker_negate(const Fields& in) {
+  const auto out = negation(Marker::parse(in.at(3)));
+  return out ? out->text() : "none";
+}
+
 std::string requirement_parts(const Fields& in) {
   const Requirement requirement = Requirement::parse(in.at(1));
   return requirement.key + "|" + join(requirement.extras, ",") + "|" + requirement.specifiers.text() + "|" +
@@ -100,16 +111,19 @@ std::string name_of(const Fields& in) {
   return yes_no(is_valid_name(in.at(1))) + " " + normalize_name(in.at(1));
 }
 
-const std::map<std::string, std::function<std::string(const Fields&)>> kQuestions = {{"version cmp", compare_versions},
-                                                                                     {"version text", describe_version},
-                                                                                     {"spec contains", spec_contains},
-                                                                                     {"spec text", spec_text},
-                                                                                     {"marker eval", marker_evaluate},
-                                                                                     {"req parse", requirement_parts},
-                                                                                     {"tags", target_tags},
-                                                                                     {"wheel", wheel_name},
-                                                                                     {"sdist", sdist_name},
-                                                                                     {"name", name_of}};
+const std::map<std::string, std::function<std::string(const Fields&)>> kQuestions = {
+    {"version cmp", compare_versions},
+    {"version text", describe_version},
+    {"spec contains", spec_contains},
+    {"spec text", spec_text},
+    {"marker eval", marker_evaluate},
+    {"marker simplify", marker_simplify},
+    {"marker negate", marker_negate},
+    {"req parse", requirement_parts},
+    {"tags", target_tags},
+    {"wheel", wheel_name},
+    {"sdist", sdist_name},
+    {"name", name_of}};
 
 std::string answer(const std::string& line) {
   const Fields fields = split(line, '\t');
