@@ -72,7 +72,7 @@ KNOWN = [
     ("req", name_ends_with_underscore, "a name that ends with `_` is refused: the grammar wants a letter or digit there"),
     ("req", blank_after_arbitrary, "`===1.0, <2`: the library takes the comma for a part of the text when a blank or another "
      "comma follows; in the grammar no text holds a comma"),
-    ("marker", agrees_once_defined, "where not both sides are versions, strings are compared: the library answers `no` even to != then, "
+    ("marker eval", agrees_once_defined, "where not both sides are versions, strings are compared: the library answers `no` even to != then, "
      "and raises on ~= (which never holds here) and === (which is equality here)"),
     ("marker", refused_while_parsing, "a comparison of two literals, or `extras` on the left, is refused while parsing; the library "
      "raises while evaluating"),
