@@ -125,6 +125,14 @@ const Option& short_option(std::string_view word, size_t offset) {
   fail_at(offset, fmt::format("option `{}` is not known", word.substr(0, 2)));
 }
 
+// "name @ address": two more words, which pip wants in quotes.
+void take_reference(OptionUse& use, Words& words) {
+  Words ahead = words;
+  if (!ahead.skip_blanks() || ahead.next() != "@" || !ahead.skip_blanks()) return;
+  use.value += " @ " + ahead.next();
+  words = ahead;
+}
+
 // "./dir;" or a word ";" behind it: the rest up to the next option is a marker, whose quotes count.
 void take_marker(OptionUse& use, Words& words) {
   const bool attached = use.value.ends_with(';');
@@ -166,7 +174,10 @@ OptionUse read_option(Words& words) {
     use.value_offset = words.at();
     use.value = words.next();
   }
-  if (use.name == "--editable") take_marker(use, words);
+  if (use.name == "--editable") {
+    take_reference(use, words);
+    take_marker(use, words);
+  }
   if (use.value.empty()) fail_at(use.offset, fmt::format("option `{}` needs a value", option.name));
   return use;
 }

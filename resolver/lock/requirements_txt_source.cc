@@ -142,6 +142,11 @@ bool is_there(const Path& path) {
   return std::filesystem::exists(path, ignored);
 }
 
+bool is_folder(const Path& dir, const Path& path) {
+  std::error_code ignored;
+  return !dir.empty() && std::filesystem::is_directory(dir / path, ignored);
+}
+
 Requirement plain(std::string_view text) {
   try {
     return Requirement::parse(text);
@@ -222,8 +227,7 @@ Requirement editable_requirement(std::string_view value, const PathPlaces& place
     return address(value, places);
   }
   const Path given(value.substr(0, value.find('[')));
-  std::error_code ignored;
-  const bool there = !places.app_dir.empty() && std::filesystem::is_directory(places.app_dir / given, ignored);
+  const bool there = is_folder(places.app_dir, given) || is_folder(places.file_dir, given);
   if (!there && (!value.starts_with('.') && value.find('/') == npos)) {
     fail_at(0, fmt::format("`{}` is neither a directory nor the address of a repository", value.substr(0, 100)));
   }

@@ -115,8 +115,7 @@ TEST(Project, TakesItsOwnExtrasApart) {
   EXPECT_EQ(listing(p.requirements), "pyproject.toml:5 flask; python_version < \"4\"\n");
   EXPECT_EQ(listing(p.extras.at("all")), "pyproject.toml:6 pytest; os_name == \"posix\"\npyproject.toml:5 flask\n");
   EXPECT_EQ(listing(p.dev),
-            "pyproject.toml:6 pytest; os_name == \"posix\"\npyproject.toml:6 pytest; os_name == \"posix\"\n"
-            "pyproject.toml:5 flask\npyproject.toml:9 ruff\n");
+            "pyproject.toml:6 pytest; os_name == \"posix\"\npyproject.toml:5 flask\npyproject.toml:9 ruff\n");
   EXPECT_EQ(p.dev[0].scope, "group:dev");
   EXPECT_NE(failure("[project]\nname = \"a\"\ndependencies = [\"a[b]\"]\n").find("no extra `b`"), std::string::npos);
 }
@@ -219,7 +218,7 @@ TEST(ProjectSources, AreChecked) {
   fails("{git = \"https://h/x\", editable = true}", "editable");
   fails("{git = \"somewhere\"}", "no address");
   fails("{index = \"own\"}", "no index `own`");
-  fails("{path = \"x\", editabel = true}", "editable");
+  fails("{path = \"x\", editabel = true}", "`editabel`");
 }
 
 TEST(ProjectEdit, AddsToAnArrayOfSeveralLines) {
