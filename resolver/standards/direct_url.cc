@@ -77,7 +77,9 @@ DirectUrl::Archive read_archive(const Value& info, std::string_view source) {
 }
 
 DirectUrl::Directory read_directory(const Value& info, const std::string& url, std::string_view source) {
-  const bool absolute = url.starts_with("file://") ? url.find('/', 7) != std::string::npos : url.starts_with("file:/");
+  const std::string_view path = std::string_view(url).substr(0, url.find_first_of("?#"));
+  const bool absolute =
+      path.starts_with("file://") ? path.find('/', 7) != std::string_view::npos : path.starts_with("file:/");
   if (!absolute) refuse(source, "the URL of a directory must be a `file:` URL with an absolute path");
   const Value* editable = member(info, "editable");
   if (editable && !editable->is_bool()) refuse(source, "`editable` must be true or false");
@@ -119,6 +121,7 @@ DirectUrl parse_direct_url(std::string_view text, std::string_view source) {
   if (!document.root.is_object()) refuse(source, "it is no JSON object");
   DirectUrl out;
   out.url = text_member(document.root, "url", source, true);
+  if (out.url.starts_with('#')) refuse(source, "`url` is empty");
   out.subdirectory = text_member(document.root, "subdirectory", source);
   auto read = read_info(document.root, std::move(out), source);
   if (!read) refuse(source, "there must be exactly one of `vcs_info`, `archive_info` and `dir_info`");
