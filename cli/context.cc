@@ -35,6 +35,11 @@ resolver::CredentialStore& Context::credentials() {
   return *credentials_;
 }
 
+BlobStore& Context::blobs() {
+  if (!blobs_) blobs_ = open_blob_store(blobs_dir());
+  return *blobs_;
+}
+
 void Context::print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }

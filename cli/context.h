@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/blob_store.h"
 #include "base/clock.h"
 #include "base/events.h"
 #include "base/http_client.h"
@@ -31,6 +32,7 @@ struct Context {
   Transport& transport();
   Transport& transport_for_index(const Path& ca_file);
   resolver::CredentialStore& credentials();
+  BlobStore& blobs();
 
   // Data goes to stdout, all else to stderr (silent with --quiet).
   void print(std::string_view text);
@@ -40,6 +42,7 @@ struct Context {
  private:
   std::unique_ptr<Transport> transport_, index_transport_;
   std::unique_ptr<resolver::CredentialStore> credentials_;
+  std::unique_ptr<BlobStore> blobs_;
 };
 
 // The data folder with templates and nginx configuration: $DAE_SHARE, <binary>/../share/dae, or the source tree's.

@@ -101,6 +101,7 @@ resolver::IndexOptions index_options(Context& context, const IndexChoice& choice
   out.cache_dir = cache_dir() / "index";
   out.offline = context.globals.offline;
   out.credentials = &context.credentials();
+  out.blobs = &context.blobs();
   return out;
 }
 

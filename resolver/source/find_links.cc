@@ -65,7 +65,8 @@ void FindLinks::read_all() {
   files_.clear();
   for (const std::string& place : places_) {
     if (place.starts_with("http://") || place.starts_with("https://")) {
-      read_remote(place);
+      const ProjectPage page = read_page_(place);
+      files_.insert(files_.end(), page.files.begin(), page.files.end());
     } else {
       read_local(place, path_of_file_url(place).value_or(Path(place)));
     }
@@ -89,15 +90,6 @@ void FindLinks::read_local(const std::string& place, const Path& path) {
     throw Error(ErrorKind::not_found, "no folder, archive or page to find files in", redact_url(place),
                 "correct or remove this `find-links` entry");
   }
-}
-
-void FindLinks::read_remote(const std::string& place) {
-  const auto page = read_page_(place);
-  if (!page) {
-    throw Error(ErrorKind::not_found, "no page of links", redact_url(place),
-                "correct or remove this `find-links` entry");
-  }
-  files_.insert(files_.end(), page->files.begin(), page->files.end());
 }
 
 }  // namespace dae::resolver

@@ -18,8 +18,7 @@ std::string file_url(const Path& path);  // made absolute first
 
 class FindLinks {
  public:
-  // The files of a page at an http(s) URL; nullopt: there is none, or it is not in the cache while offline.
-  using ReadPage = std::function<std::optional<ProjectPage>(const std::string& url)>;
+  using ReadPage = std::function<ProjectPage(const std::string& url)>;  // at an http(s) URL
   // A place is a folder, an archive, a page of links (.html, or http://, https://), as path or file:// URL.
   FindLinks(std::vector<std::string> places, ReadPage read_page)
       : places_(std::move(places)), read_page_(std::move(read_page)) {}
@@ -31,7 +30,6 @@ class FindLinks {
  private:
   void read_all();
   void read_local(const std::string& place, const Path& path);
-  void read_remote(const std::string& place);
 
   const std::vector<std::string> places_;
   const ReadPage read_page_;

@@ -32,13 +32,13 @@ Path below(const Path& dir, const char* name) {
 
 // An index as it is asked: always without credentials, which the requests get from the store.
 struct Root {
-  std::string name, url, origin;
+  std::string name, url, named_by;
   bool pinned_only = false;
 };
 
 Root make_root(const IndexSource& index) {
   const Url parts = parse_url(index.url.ends_with('/') ? index.url : index.url + '/');
-  return {index.name, parts.text(), parts.origin(), index.pinned_only};
+  return {index.name, parts.text(), index.origin, index.pinned_only};
 }
 
 // What is known of a package, and where it came from.
@@ -56,7 +56,7 @@ class HttpIndexClient final : public IndexClient {
         credentials_(options_.credentials != nullptr ? *options_.credentials : own_credentials_),
         store_(options_.cache_dir, cache_limit_bytes(), clock_, events),
         fetcher_(transport, options_, clock_, credentials_, store_, events),
-        find_links_(options_.find_links, [this](const std::string& url) { return page_of_links(url); }),
+        find_links_(options_.find_links, [this](const std::string& url) { return fetcher_.links(url); }),
         traits_(below(options_.cache_dir, "index-traits.json"), clock_),
         ladder_(transport, traits_, events, options_, credentials_),
         pool_(kWorkers) {
@@ -187,7 +187,7 @@ class HttpIndexClient final : public IndexClient {
   Located ask(const std::string& name, const std::vector<const Root*>& roots) {
     bool asked_all = true;
     for (const Root* root : roots) {
-      std::optional<CachedPage> page = fetcher_.get(root->url + name + "/", name);
+      std::optional<CachedPage> page = page_of(*root, name);
       if (page && page->found) return {std::move(page->page), root->url};
       asked_all = asked_all && page.has_value();
     }
@@ -196,6 +196,16 @@ class HttpIndexClient final : public IndexClient {
                   "run once without `--offline`");
     }
     return {};
+  }
+
+  std::optional<CachedPage> page_of(const Root& root, const std::string& name) {
+    try {
+      return fetcher_.get(root.url + name + "/", name);
+    } catch (const Error& error) {
+      if (root.named_by.empty()) throw;
+      const std::string where = fmt::format("this index is named by {}", root.named_by);
+      throw Error(error).with_hint(error.hint().empty() ? where : error.hint() + "; " + where);
+    }
   }
 
   // Files from find-links stand in front; an index's file of the same name is the same one.
@@ -217,11 +227,6 @@ class HttpIndexClient final : public IndexClient {
     page.files = std::move(links);
     out.page = PackedPage::make(page);
     return out;
-  }
-
-  std::optional<ProjectPage> page_of_links(const std::string& url) {
-    std::optional<CachedPage> page = fetcher_.get(parse_url(url).text(), "");
-    return page && page->found ? page->page->unpacked() : std::nullopt;
   }
 
   std::string digest_by_download(const IndexFile& file) {

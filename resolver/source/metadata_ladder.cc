@@ -277,12 +277,12 @@ std::string MetadataLadder::of_whole_wheel(const Path& wheel, const IndexFile& f
 MetadataLadder::Found MetadataLadder::from_sdist(const IndexFile& file, const std::string& package) {
   const TempDir dir("dae-sdist-");
   const Path sdist = sdist_path(file, dir.path());
-  for (const auto read : {static_pkg_info, static_pyproject}) {
+  if (auto text = static_metadata(sdist, file.name)) {
     try {
-      const auto text = read(sdist);
-      if (text) return checked(*text, file, package), Found{*text};
+      checked(*text, file, package);
+      return {std::move(*text)};
     } catch (const Error&) {
-      // Old tools wrote broken PKG-INFO files; a build says what is true.
+      // Old tools wrote wrong names and versions; a build says what is true.
     }
   }
   if (!options_.build_metadata) {

@@ -105,6 +105,27 @@ CachedPage PageFetcher::renewed(CachedPage cached, const HttpResponse& answer, c
   return cached;
 }
 
+ProjectPage PageFetcher::links(const std::string& url) {
+  if (options_.offline) {
+    throw Error(ErrorKind::refused, "pages of links are not kept, so they cannot be read offline", redact_url(url),
+                "name a folder in `find-links`, or leave out `--offline`");
+  }
+  const HttpResponse answer = ask(parse_url(url).text(), nullptr, false);
+  if (!answer.ok()) refuse(answer.status, url);
+  return parse_project_page(answer.body, answer.headers.get("content-type"), parse_url(answer.effective_url).text(),
+                            "");
+}
+
+// An answer that is neither a page nor "there is none".
+void PageFetcher::refuse(int status, const std::string& url) {
+  const std::string what = fmt::format("the index answered {} {}", status, http_reason(status));
+  if (status == 401 || status == 403) {
+    throw Error(ErrorKind::refused, what, redact_url(url), credentials_.hint(url))
+        .because("no other index is asked instead: it could serve a stranger's package of that name");
+  }
+  throw Error(ErrorKind::network, what, redact_url(url), "`--offline` works with the pages in the cache");
+}
+
 CachedPage PageFetcher::read(const HttpResponse& answer, const std::string& url, const std::string& package) {
   CachedPage page;
   if (answer.status == 404 || answer.status == 410) {
@@ -114,19 +135,9 @@ CachedPage PageFetcher::read(const HttpResponse& answer, const std::string& url,
     remember(page, answer.headers, url, 0);
     return page;
   }
-  if (answer.status == 401 || answer.status == 403) {
-    throw Error(ErrorKind::refused, fmt::format("the index answered {} {}", answer.status, http_reason(answer.status)),
-                url, credentials_.hint(url))
-        .because("no other index is asked instead: it could serve a stranger's package of that name");
-  }
-  if (!answer.ok()) {
-    throw Error(ErrorKind::network, fmt::format("the index answered {} {}", answer.status, http_reason(answer.status)),
-                url, "`--offline` works with the pages in the cache");
-  }
+  if (!answer.ok()) refuse(answer.status, url);
   const std::string base = answer.effective_url.empty() ? url : parse_url(answer.effective_url).text();
-  // The root of the index; of a page of links there is none.
-  const std::string_view root =
-      package.empty() ? std::string_view() : std::string_view(url).substr(0, url.size() - package.size() - 1);
+  const std::string_view root = std::string_view(url).substr(0, url.size() - package.size() - 1);
   page.page =
       PackedPage::make(parse_project_page(answer.body, answer.headers.get("content-type"), base, package), root);
   remember(page, answer.headers, url, kHeuristicFreshMs);

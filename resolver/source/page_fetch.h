@@ -20,10 +20,12 @@ class PageFetcher {
   PageFetcher(Transport& transport, const IndexOptions& options, const Clock& clock, CredentialStore& credentials,
               IndexStore& store, EventSink& events);
 
-  // `url` without credentials. `package` "": not the page of one project. nullopt: offline, and never seen.
+  // `url` without credentials. nullopt: offline, and never seen.
   // A page that was seen before stands in, with a warning, for one whose server cannot be reached; anything else that
   // is no answer is an Error.
   std::optional<CachedPage> get(const std::string& url, const std::string& package);
+  // The files of a page of links, which is no page of an index: asked for in every run. Throws Error offline.
+  ProjectPage links(const std::string& url);
   // True when get() would answer from the cache: without reading the page.
   bool is_at_hand(const std::string& url, const std::string& package);
   int from_cache() const { return from_cache_.load(); }
@@ -34,6 +36,7 @@ class PageFetcher {
   HttpResponse ask(const std::string& url, const CachedPage* cached, bool end_to_end);
   bool may_stand_in(const CachedPage& page, const std::string& url, const std::string& why);
   CachedPage renewed(CachedPage cached, const HttpResponse& answer, const std::string& url);
+  [[noreturn]] void refuse(int status, const std::string& url);
   CachedPage read(const HttpResponse& answer, const std::string& url, const std::string& package);
   void remember(CachedPage& page, const Headers& headers, const std::string& url, int64_t heuristic_ms,
                 const CachedPage* before = nullptr);

@@ -62,8 +62,11 @@ std::string plain(const Document& document, const Value& project, const std::str
 
 std::optional<std::string> pyproject_metadata(const Path& project_dir, const std::string& label) {
   const auto text = read_file_if_exists(project_dir / "pyproject.toml", kMaxFileBytes);
-  if (!text) return std::nullopt;
-  const Document document = parse_toml(*text, label + "/pyproject.toml");
+  return text ? metadata_of_pyproject(*text, label + "/pyproject.toml") : std::nullopt;
+}
+
+std::optional<std::string> metadata_of_pyproject(std::string_view text, const std::string& label) {
+  const Document document = parse_toml(text, label);
   const Value* project = document.root.find("project");
   if (project == nullptr || !project->is_object() || !all_static(*project)) return std::nullopt;
   const std::string name = plain(document, *project, "name"), version = plain(document, *project, "version");
@@ -91,17 +94,19 @@ std::optional<std::string> pyproject_metadata(const Path& project_dir, const std
 
 std::optional<std::string> sdist_metadata(const Path& project) {
   const auto text = read_file_if_exists(project / "PKG-INFO", kMaxFileBytes);
-  if (!text) return std::nullopt;
+  return text && is_final_pkg_info(*text) ? text : std::nullopt;
+}
+
+bool is_final_pkg_info(std::string_view text) {
   try {
-    const CoreMetadata metadata = parse_core_metadata(*text, "PKG-INFO");
+    const CoreMetadata metadata = parse_core_metadata(text, "PKG-INFO");
     const auto version = Version::try_parse(metadata.metadata_version);
-    if (!version || *version < Version::parse("2.2")) return std::nullopt;
-    for (const char* field : {"version", "requires-dist", "provides-extra", "requires-python"}) {
-      if (std::ranges::count(metadata.dynamic, field) > 0) return std::nullopt;
-    }
-    return text;
+    if (!version || *version < Version::parse("2.2")) return false;
+    return std::ranges::none_of(metadata.dynamic, [](const std::string& field) {
+      return field == "version" || field == "requires-dist" || field == "provides-extra" || field == "requires-python";
+    });
   } catch (const Error&) {
-    return std::nullopt;  // a build may do better
+    return false;  // a build may do better
   }
 }
 

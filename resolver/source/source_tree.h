@@ -2,6 +2,7 @@
 // Trees with a project in them: are they harmless, what do they contain, what do they say of themselves.
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/fs.h"
 #include "base/hash.h"
@@ -15,8 +16,10 @@ void check_links_stay_inside(const Path& root, const std::string& label);
 // optional-dependencies are all stated there and none is dynamic ("Declaring project metadata"). nullopt when only a
 // build can tell. Throws Error bad_input on a file that is broken.
 std::optional<std::string> pyproject_metadata(const Path& project, const std::string& label);
+std::optional<std::string> metadata_of_pyproject(std::string_view text, const std::string& label);
 // PKG-INFO of an unpacked sdist, where it may be believed (metadata 2.2 and nothing of ours dynamic, PEP 643).
 std::optional<std::string> sdist_metadata(const Path& project);
+bool is_final_pkg_info(std::string_view text);
 
 // Over names, modes and contents, without what tools leave behind (caches, build results, environments) and without
 // version control's own folders, except which commit is checked out. nullopt: too large to be worth it.
