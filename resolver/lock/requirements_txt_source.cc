@@ -8,6 +8,7 @@
 #include "base/http.h"
 #include "base/strings.h"
 #include "resolver/lock/requirements_txt_options.h"
+#include "resolver/source/direct_reference.h"
 #include "resolver/standards/names.h"
 #include "resolver/standards/scanner.h"
 
@@ -107,6 +108,12 @@ void check_address(std::string_view url) {
   }
 }
 
+void check_short_form(std::string_view text) {
+  if (const auto long_form = long_ssh_form(text)) {
+    fail_at(0, "the short form of ssh addresses is not understood", "write `" + *long_form + "`");
+  }
+}
+
 Requirement address(std::string_view text, const PathPlaces& places) {
   check_address(text);
   Requirement out;
@@ -191,6 +198,7 @@ std::string local_reference(std::string_view path, const PathPlaces& places) {
 }
 
 Requirement requirement_of_line(std::string_view text, const PathPlaces& places) {
+  check_short_form(text);
   if (is_named_reference(text)) return named(text, places);
   if (is_address(text)) {
     // A ';' may be part of an address: only one with a blank at its side ends it.
@@ -209,6 +217,7 @@ Requirement requirement_of_line(std::string_view text, const PathPlaces& places)
 }
 
 Requirement editable_requirement(std::string_view value, const PathPlaces& places) {
+  check_short_form(value);
   if (is_named_reference(value)) {
     Requirement out = named(value, places);
     const bool local = !is_address(out.url) || lower(out.url.substr(0, 5)) == "file:";

@@ -69,22 +69,6 @@ void read_fragment(std::string_view fragment, DirectReference& out) {
   }
 }
 
-// "user@host:path" after an optional "scheme+": git's own short form, which no standard of ours has.
-bool is_scp_like(std::string_view text) {
-  if (text.find("://") != std::string_view::npos) return false;
-  if (text.starts_with("git+") || text.starts_with("hg+")) text.remove_prefix(text.find('+') + 1);
-  const size_t at = text.find('@'), colon = text.find(':'), slash = text.find('/');
-  return at != std::string_view::npos && colon != std::string_view::npos && at > 0 && at < colon &&
-         (slash == std::string_view::npos || colon < slash);
-}
-
-[[noreturn]] void refuse_scp_like(std::string text) {
-  if (text.starts_with("git+")) text.erase(0, 4);
-  const size_t colon = text.find(':');
-  throw Error(ErrorKind::bad_input, "the short form of ssh addresses is not understood", text,
-              fmt::format("write `git+ssh://{}/{}`", text.substr(0, colon), text.substr(colon + 1)));
-}
-
 struct Split {
   std::string scheme, authority, rest;  // rest: path and query
 };
@@ -159,7 +143,7 @@ void read_vcs(std::string_view text, DirectReference& out) {
     throw Error(ErrorKind::refused, fmt::format("repositories of `{}` are not supported", out.vcs), out.label,
                 "git and Mercurial are");
   }
-  Split parts = split_address(without_fragment(text.substr(plus + 1)));
+  Split parts = split_address(text.substr(plus + 1));
   if (const size_t at = parts.rest.rfind('@'); at != std::string::npos) {
     out.revision = percent_decode(parts.rest.substr(at + 1));
     parts.rest.erase(at);
@@ -172,10 +156,8 @@ void read_vcs(std::string_view text, DirectReference& out) {
 }
 
 void read_address(std::string_view text, const Path& base_dir, DirectReference& out) {
-  const size_t mark = text.find("://");
-  const size_t plus = text.find('+');
-  if (plus < mark) return read_vcs(text, out);
   const std::string address = without_fragment(text);
+  if (address.find('+') < address.find("://")) return read_vcs(address, out);
   const Split parts = split_address(address);
   if (parts.scheme == "file") return set_path(out, local_path(parts, out.label), base_dir);
   if (parts.scheme != "https" && parts.scheme != "http") {
@@ -188,6 +170,17 @@ void read_address(std::string_view text, const Path& base_dir, DirectReference& 
 }
 
 }  // namespace
+
+std::optional<std::string> long_ssh_form(std::string_view text) {
+  text = text.substr(0, text.find('#'));
+  if (text.find("://") != std::string_view::npos || text.find_first_of(" \t") != std::string_view::npos) return {};
+  const std::string vcs = text.starts_with("hg+") ? "hg+" : "git+";
+  if (text.starts_with(vcs)) text.remove_prefix(vcs.size());
+  const size_t at = text.find('@'), colon = text.find(':');
+  if (at == std::string_view::npos || colon == std::string_view::npos || at == 0 || colon < at) return {};
+  if (text.find('/') < colon) return {};
+  return vcs + "ssh://" + std::string(text.substr(0, colon)) + "/" + std::string(text.substr(colon + 1));
+}
 
 std::string checked_subdirectory(std::string_view text, const std::string& subject) {
   std::vector<std::string> kept;
@@ -219,10 +212,13 @@ DirectReference parse_direct_reference(std::string_view text, const Path& base_d
   out.name = take_name(text);
   check_text(text);
   const std::string address = without_fragment(text);
-  if (is_scp_like(address)) refuse_scp_like(address);
+  if (const auto long_form = long_ssh_form(address)) {
+    throw Error(ErrorKind::bad_input, "the short form of ssh addresses is not understood", address,
+                "write `" + *long_form + "`");
+  }
   out.label = strip_url_credentials(address, address.starts_with("git+") ? "git" : "");
   if (const size_t hash = text.find('#'); hash != std::string_view::npos) read_fragment(text.substr(hash + 1), out);
-  if (text.find("://") != std::string_view::npos) {
+  if (address.find("://") != std::string::npos) {
     read_address(text, base_dir, out);
   } else if (lower(text.substr(0, 5)) == "file:") {
     set_path(out, percent_decode(address.substr(5)), base_dir);

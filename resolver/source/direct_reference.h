@@ -1,6 +1,7 @@
 #pragma once
 // What a direct reference says, before anything is asked of anybody: repository, address or path, and the options that
 // pip's spellings put in revision and fragment ("VCS Support", "Direct URL Reference").
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,9 @@ struct DirectReference {
 // "./path", "name @ any of these". Relative paths start at `base_dir`. Throws Error bad_input (or refused, for a
 // protocol that is never used) whose subject has no credentials.
 DirectReference parse_direct_reference(std::string_view text, const Path& base_dir);
+
+// "git@host:path", which git alone understands, as "git+ssh://git@host/path"; nullopt: it is none.
+std::optional<std::string> long_ssh_form(std::string_view text);
 
 // A relative path that stays below where it starts; "" stays "". Throws Error bad_input.
 std::string checked_subdirectory(std::string_view text, const std::string& subject);

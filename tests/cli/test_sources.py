@@ -124,9 +124,9 @@ class Sources(DaeTest):
         self.install()
         (repo / "x.py").write_text("VALUE = 'two'\n")
         self.commit_all(repo)
-        for place in (self.app / ".venv", self.dir / "cache", self.dir / "data"):
-            subprocess.run(["chmod", "-R", "u+w", place], check=False)
-            shutil.rmtree(place, ignore_errors=True)
+        for place in (self.app / ".venv", self.dir / "cache"):
+            subprocess.run(["chmod", "-R", "u+w", place], check=True)
+            shutil.rmtree(place)
         self.install("--locked")
         self.assertEqual(self.value(), "one")
         # And once it is here, without the repository.
@@ -159,8 +159,15 @@ class Sources(DaeTest):
             for path in sorted((self.dir / "tree").rglob("*")):
                 if path.is_file():
                     archive.write(path, path.relative_to(self.dir / "tree"))
-        handler = lambda *args: http.server.SimpleHTTPRequestHandler(*args, directory=folder)  # noqa: E731
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+
+        class Quiet(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *args):
+                super().__init__(*args, directory=folder)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
