@@ -118,7 +118,7 @@ class Mirror(Server):
         (folder / "mirror.yaml").write_text(
             f"storage: {folder / 'index'}\nlisten: 127.0.0.1:{port}\n"
             f"indexes:\n  pypi: {{upstream: pip, frozen: {'true' if frozen else 'false'}}}\n")
-        ready = folder / "ready"
+        ready = folder / f"ready-{os.getpid()}"
         ready.unlink(missing_ok=True)
         super().__init__([DAE, "mirror", "serve", "-c", folder / "mirror.yaml", "--ready-file", ready],
                          stderr=open(folder / "mirror.log", "a"), stdout=subprocess.DEVNULL)
@@ -127,6 +127,7 @@ class Mirror(Server):
                 raise SystemExit(f"the mirror did not start, see {folder / 'mirror.log'}")
             time.sleep(0.02)
         self.root = re.search(r"http://[^\s\"]+", ready.read_text())[0].rstrip("/")
+        ready.unlink()
         self.port = int(self.root.rpartition(":")[2])
         self.url = self.root + "/pypi/simple/"
         self._before = self._read()
