@@ -75,8 +75,8 @@ class Newer {
 void read_hashes(Reader& reader, LockedFile& file) {
   reader.required("hashes");
   Reader hashes = *reader.object("hashes");
-  for (const auto& [algorithm, value] : hashes.value().as_object()) {
-    const std::string digest = hashes.required_string(algorithm);
+  for (const auto& [key, value] : hashes.value().as_object()) {
+    const std::string digest = hashes.required_string(key), algorithm = lower(key);
     const bool is_hex = digest.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
     if (!is_hex || digest.empty() || (algorithm == "sha256" && !Digest::is_valid(digest))) {
       throw reader.error_at(value, fmt::format("`{}` is no {} digest", digest, algorithm));

@@ -74,7 +74,6 @@ void append_hashes(std::string& out, const LockedFile& file) {
   InlineTable table(out);
   bool sha256_done = file.sha256.empty();
   for (const auto& [algorithm, digest] : file.hashes) {
-    if (!is_bare_toml_key(algorithm)) continue;
     if (!sha256_done && algorithm >= "sha256") {
       append_string(table.key("sha256"), file.sha256);
       sha256_done = true;
