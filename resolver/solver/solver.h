@@ -59,6 +59,15 @@ class Provider {
   // These will be asked for soon; may start fetching. Never blocks.
   virtual void prefetch(const std::vector<std::string>& packages) { (void)packages; }
   virtual void prefetch_metadata(const std::string& package, const Version& version) { (void)package, (void)version; }
+  // A version that exists but is no candidate; `reason` reads after its name.
+  struct LeftOut {
+    Version version;
+    std::string reason;                       // "needs python >=3.12, the target has 3.11"
+    std::string requires_python;              // when that is why, else ""
+    std::optional<int64_t> uploaded_ms = {};  // when the cutoff is why
+  };
+  // Newest first; for explanations only, so it may take its time.
+  virtual std::vector<LeftOut> left_out(const std::string& package) { return (void)package, std::vector<LeftOut>(); }
 };
 
 struct RootRequirement {
@@ -82,6 +91,10 @@ struct SolveRequest {
   PrereleaseMode prereleases = PrereleaseMode::if_necessary;
   Target target;
   int64_t max_steps = 2'000'000;  // then Error failed naming the pair that clashed most
+  // Without a solution, look for more conflicts and for changes that help, for up to about two seconds.
+  bool suggest = false;
+  // A provider for another target or another cutoff (nullopt: none), to find out whether that would help; may be empty.
+  std::function<std::unique_ptr<Provider>(const Target& target, std::optional<int64_t> cutoff_ms)> other_provider = {};
 };
 
 struct Pin {
@@ -120,6 +133,7 @@ struct NoSolution {
   std::vector<std::string> involved_roots;  // normalised names of the root requirements in it
   std::vector<Conflict> conflicts;          // independent ones, shortest first; the first is `lines`
   std::vector<Suggestion> suggestions;
+  bool together = false;  // none of the suggestions is enough by itself, all of them are
 };
 
 std::variant<Resolution, NoSolution> solve(const SolveRequest& request, Provider& provider);
