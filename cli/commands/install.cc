@@ -20,10 +20,10 @@ struct Options {
   bool dev = false, no_dev = false, dry_run = false, no_sync = false;
 };
 
-resolver::RequirementTable table_of(const Options& options) {
-  if (!options.optional.empty()) return {resolver::RequirementTable::Kind::extra, options.optional};
-  if (options.dev) return {resolver::RequirementTable::Kind::group, "dev"};
-  if (!options.group.empty()) return {resolver::RequirementTable::Kind::group, options.group};
+resolver::EditTarget table_of(const Options& options) {
+  if (!options.optional.empty()) return {resolver::EditTarget::Kind::extra, options.optional};
+  if (options.dev) return {resolver::EditTarget::Kind::group, "dev"};
+  if (!options.group.empty()) return {resolver::EditTarget::Kind::group, options.group};
   return {};
 }
 

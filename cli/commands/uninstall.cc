@@ -20,20 +20,18 @@ struct Options {
   bool dev = false, dry_run = false, no_sync = false;
 };
 
-using resolver::RequirementTable;
-
-RequirementTable table_of(const Options& options) {
-  if (!options.extra.empty()) return {RequirementTable::Kind::extra, options.extra};
-  if (options.dev) return {RequirementTable::Kind::group, "dev"};
-  if (!options.group.empty()) return {RequirementTable::Kind::group, options.group};
+resolver::EditTarget table_of(const Options& options) {
+  if (!options.extra.empty()) return {resolver::EditTarget::Kind::extra, options.extra};
+  if (options.dev) return {resolver::EditTarget::Kind::group, "dev"};
+  if (!options.group.empty()) return {resolver::EditTarget::Kind::group, options.group};
   return {};
 }
 
 const std::vector<resolver::RootRequirement>& roots_of(const resolver::ProjectFile& project,
-                                                       const RequirementTable& table) {
+                                                       const resolver::EditTarget& table) {
   static const std::vector<resolver::RootRequirement> none;
-  if (table.kind == RequirementTable::Kind::project) return project.requirements;
-  const auto& tables = table.kind == RequirementTable::Kind::extra ? project.extras : project.groups;
+  if (table.kind == resolver::EditTarget::Kind::dependencies) return project.requirements;
+  const auto& tables = table.kind == resolver::EditTarget::Kind::extra ? project.extras : project.groups;
   const auto found = tables.find(resolver::normalize_name(table.name));
   return found == tables.end() ? none : found->second;
 }
