@@ -55,8 +55,12 @@ class Hg {
            run({"log", "-R", clone.string(), "-r", "id(" + node + ")", "--template", "{node}"}).out == node;
   }
 
-  // The remote's own lookup: names of branches, tags and bookmarks, not a query language.
+  // The remote looks names of branches, tags and bookmarks up; of a folder of this machine `hg` would also take an
+  // expression of its query language.
   std::string identify(const std::string& revision) const {
+    if (revision.find_first_of("()\"'|&!,%") != std::string::npos) {
+      throw Error(ErrorKind::bad_input, fmt::format("`{}` cannot be a revision", revision), label_);
+    }
     if (!revision.empty()) return node_of(run({"identify", "--id", "--debug", "-r", revision, "--", url_}), revision);
     const ProcessResult branch = run({"identify", "--id", "--debug", "-r", "default", "--", url_});
     if (branch.exit_code == 0) return node_of(branch, revision);

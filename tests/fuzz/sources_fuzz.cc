@@ -80,7 +80,7 @@ void check_reference(const std::string& input) {
     if (!known || (out.vcs != "git" && out.vcs != "hg")) fail("an odd protocol", input);
     if (out.url.find("://-") != std::string::npos || out.url.find("@-") < out.url.find('/', 8))
       fail("an option", input);
-    if (out.url.find(kLogin) == out.url.find("://") && out.label.find(kLogin) != std::string::npos) {
+    if (out.url.find(kLogin) == out.url.find("://") && out.label.find(kLogin) == out.label.find("://")) {
       fail("a password in the label", input);
     }
   } catch (const Error&) {
