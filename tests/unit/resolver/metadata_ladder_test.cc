@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <random>
+#include <vector>
 
 #include "base/error.h"
 #include "fake_index.h"
@@ -41,6 +42,7 @@ class MetadataLadderTest : public ::testing::Test {
     options.offline = offline;
     options.build_metadata = build_;
     options.build_tag = build_tag_;
+    options.blobs = blobs_.get();
     return make_index_client(*transport_, options, events_);
   }
   // Puts a wheel on the index and returns how its page would list it.
@@ -68,6 +70,7 @@ class MetadataLadderTest : public ::testing::Test {
   FakeIndex index_;
   std::function<std::string(const IndexFile&, const Path&)> build_;
   std::string build_tag_;
+  std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<Transport> transport_ = make_http_client();
 };
 
@@ -127,6 +130,47 @@ TEST_F(MetadataLadderTest, WithoutRangesTheWholeWheelIsReadAndTheHostRemembered)
   EXPECT_EQ(asked(b), 1) << "no range was tried";
 }
 
+TEST_F(MetadataLadderTest, EveryWheelTakesOneRequestWhereTheIndexAnnouncesAndOneRangeWhereItDoesNot) {
+  std::vector<IndexFile> plain, announced;
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = "p" + std::to_string(i);
+    plain.push_back(serve(WheelBuilder(name, "1.0").file(name + "/big.bin", filler()).deflated(), true));
+    announced.push_back(plain.back());
+    announced.back().sha256 = std::string(64, static_cast<char>('a' + i % 6));
+    announced.back().sha256[0] = static_cast<char>('0' + i % 10);
+    announced.back().has_metadata = true;
+  }
+  const auto ask_at_once = [&](const std::vector<IndexFile>& files) {
+    auto one = client();
+    for (const IndexFile& file : files) one->prefetch_metadata(file, file.name.substr(0, file.name.find('-')));
+    for (const IndexFile& file : files) one->metadata(file, file.name.substr(0, file.name.find('-')));
+  };
+  ask_at_once(plain);
+  EXPECT_EQ(index_.asked(), 21) << "one guess told that there is no metadata file beside a wheel";
+  for (const IndexFile& file : announced) {
+    index_.set_text("/files/" + file.name + ".metadata",
+                    WheelBuilder(file.name.substr(0, file.name.find('-')), "1.0").metadata());
+  }
+  const int before = index_.asked();
+  ask_at_once(announced);
+  EXPECT_EQ(index_.asked() - before, 20);
+}
+
+TEST_F(MetadataLadderTest, WhereThePageTellsTheSizeTheRangeHasABeginningAndAnEnd) {
+  IndexFile file = serve(WheelBuilder("a", "1.0").file("a/big.bin", filler()), true);
+  const std::string bytes = WheelBuilder("a", "1.0").file("a/big.bin", filler()).bytes();
+  file.size_bytes = bytes.size();
+  client()->metadata(file, "a");
+  EXPECT_EQ(index_.last_header("/files/" + file.name, "Range"),
+            "bytes=" + std::to_string(bytes.size() - (32 << 10)) + "-" + std::to_string(bytes.size() - 1));
+}
+
+TEST_F(MetadataLadderTest, AFileThatIsLargerThanItsPageSaysIsRefused) {
+  IndexFile file = serve(WheelBuilder("a", "1.0").file("a/big.bin", filler()), false);
+  file.size_bytes = 1000;
+  EXPECT_EQ(kind_of([&] { client()->metadata(file, "a"); }), ErrorKind::verification);
+}
+
 TEST_F(MetadataLadderTest, AWholeWheelWithAnotherDigestIsRefused) {
   IndexFile file = serve(WheelBuilder("a", "1.0").file("a/big.bin", filler()), false);
   file.sha256 = std::string(64, '2');
@@ -165,6 +209,22 @@ TEST_F(MetadataLadderTest, AnSdistIsTrustedWhereItSaysItsFieldsAreFinal) {
   const std::string bytes = make_zip({{"a-1.0/PKG-INFO", info}, {"a-1.0/a.egg-info/PKG-INFO", "junk"}});
   index_.set_text("/files/a-1.0.zip", bytes);
   EXPECT_EQ(client()->metadata(listed("a-1.0.zip", bytes), "a")->bytes(), packed(info));
+}
+
+TEST_F(MetadataLadderTest, AnSdistWhosePyprojectLeavesNothingOpenIsNotBuiltAndKeptForItsInstallation) {
+  const std::string project =
+      "[project]\nname = 'A'\nversion = '1.0'\ndependencies = ['b>=2']\n[project.optional-dependencies]\nx = ['c']\n";
+  const std::string bytes = make_zip(
+      {{"a-1.0/PKG-INFO", "Metadata-Version: 2.1\nName: a\nVersion: 1.0\n\n"}, {"a-1.0/pyproject.toml", project}});
+  index_.set_text("/files/a-1.0.zip", bytes);
+  blobs_ = open_blob_store(dir_.path() / "blobs");
+  build_ = [](const IndexFile&, const Path&) -> std::string { throw Error(ErrorKind::failed, "built"); };
+  const auto metadata = client()->metadata(listed("a-1.0.zip", bytes), "a");
+  EXPECT_EQ(asked(listed("a-1.0.zip", bytes)), 1);
+  EXPECT_TRUE(blobs_->has(Digest::of(bytes)));
+  ASSERT_EQ(metadata->dependencies().size(), 2u);
+  EXPECT_EQ(metadata->dependencies()[0].name, "b");
+  EXPECT_EQ(metadata->provides_extra(), std::vector<std::string_view>{"x"});
 }
 
 TEST_F(MetadataLadderTest, AnSdistWithDynamicFieldsNeedsABuild) {
