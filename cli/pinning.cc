@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "resolver/install/environment.h"
+#include "resolver/lock/conflict_markers.h"
+#include "resolver/lock/import_pins.h"
 
 namespace dae::cli {
 namespace {
@@ -103,11 +105,14 @@ resolver::LockRequest lock_request(const PinSubject& subject, const PinOptions* 
   request.targets = subject.targets;
   request.prereleases = project.settings.prereleases;
   request.selection = project.settings.selection;
-  request.cutoff = project.settings.exclude_newer;
+  request.exclude_newer = project.settings.exclude_newer;
+  request.no_binary = project.settings.no_binary;
+  request.only_binary = project.settings.only_binary;
+  request.index_rules = resolver::index_rules(project.settings);
   if (options != nullptr) {
     request.prereleases = prerelease_mode(options->prereleases, request.prereleases);
     request.selection = selection_mode(options->selection, request.selection);
-    if (!options->exclude_newer.empty()) request.cutoff = options->exclude_newer;
+    if (!options->exclude_newer.empty()) request.exclude_newer = options->exclude_newer;
     request.upgrade = options->upgrade_packages;
     if (options->upgrade) request.upgrade.push_back("*");
   }
@@ -133,8 +138,11 @@ IndexSession open_index(Context& context, const PinSubject& subject, const PinOp
 Pinned pin(Context& context, const PinSubject& subject, const PinOptions& options,
            const resolver::Interpreter* python) {
   Pinned pinned;
-  if (exists(subject.lock)) pinned.previous = resolver::read_lock(subject.lock);
+  bool mended = false;
+  if (exists(subject.lock)) pinned.previous = resolver::read_previous_lock(subject.lock, &mended);
   resolver::LockRequest request = lock_request(subject, &options);
+  if (!request.exclude_newer.empty())
+    request.cutoff = resolver::cutoff_from(request.exclude_newer, context.clock.wall_ms());
   request.previous = pinned.previous;
   pinned.current = pinned.previous && request.upgrade.empty() && options.import_from.empty() && !options.refresh &&
                    options.refresh_packages.empty() &&
@@ -148,6 +156,13 @@ Pinned pin(Context& context, const PinSubject& subject, const PinOptions& option
   if (options.locked)
     throw Error(ErrorKind::failed, "`pylock.toml` would change and `--locked` forbids it", subject.lock.string(),
                 "run `dae lock` and commit the result");
+  for (const std::string& text : subject.project.warnings) warning(*context.events, text);
+  if (mended)
+    note(*context.events,
+         subject.lock.filename().string() + " has conflict markers: the pins of both sides are kept where they fit");
+  for (const std::string& file : options.import_from)
+    for (const auto& [name, version] : resolver::import_pins(std::filesystem::absolute(file)))
+      request.imported.emplace(name, version);
   const int64_t started_ms = context.clock.monotonic_ms();
   IndexSession index = open_index(context, subject, options, python);
   pinned.ca_file = index.choice.ca_file;

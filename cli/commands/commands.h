@@ -12,6 +12,8 @@ Command lock_command();
 Command tree_command();
 Command why_command();
 Command outdated_command();
+Command export_command();
+Command merge_lock_command();
 Command serve_command();
 Command run_command();
 Command test_command();
