@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "resolver/source/direct_reference.h"
-#include "resolver/standards/direct_url.h"
 
 namespace dae::resolver {
 
@@ -35,7 +34,7 @@ std::string LockedSources::with_commit(const std::string& url, std::string& requ
   for (const LockedPackage& package : previous_->packages) {
     if (!package.vcs || upgraded(package.name)) continue;
     const LockedVcs& vcs = *package.vcs;
-    if (vcs.type != reference.vcs || vcs.url != strip_url_credentials(reference.url, reference.vcs) ||
+    if (vcs.type != reference.vcs || vcs.url != shareable_url(reference.url, reference.vcs) ||
         vcs.requested_revision != reference.revision || vcs.subdirectory != reference.subdirectory) {
       continue;
     }

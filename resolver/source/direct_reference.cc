@@ -171,6 +171,13 @@ void read_address(std::string_view text, const Path& base_dir, DirectReference& 
 
 }  // namespace
 
+std::string shareable_url(const std::string& url, const std::string& vcs) {
+  if (!url.starts_with("ssh://")) return strip_url_credentials(url, vcs);
+  const size_t end = std::min(url.find('/', 6), url.size()), at = url.substr(0, end).rfind('@');
+  const size_t colon = url.find(':', 6);
+  return at != std::string::npos && colon < at ? url.substr(0, colon) + url.substr(at) : url;
+}
+
 std::optional<std::string> long_ssh_form(std::string_view text) {
   text = text.substr(0, text.find('#'));
   if (text.find("://") != std::string_view::npos || text.find_first_of(" \t") != std::string_view::npos) return {};

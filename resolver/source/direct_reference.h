@@ -27,6 +27,10 @@ struct DirectReference {
 // protocol that is never used) whose subject has no credentials.
 DirectReference parse_direct_reference(std::string_view text, const Path& base_dir);
 
+// A repository's URL as it may be written down: without credentials, but with the user of ssh, who is part of the
+// address and no secret.
+std::string shareable_url(const std::string& url, const std::string& vcs);
+
 // "git@host:path", which git alone understands, as "git+ssh://git@host/path"; nullopt: it is none.
 std::optional<std::string> long_ssh_form(std::string_view text);
 

@@ -66,7 +66,7 @@ class Sources final : public DirectSources {
   void repository(const DirectReference& reference, DirectSource& out) {
     out.kind = DirectSource::Kind::vcs;
     out.vcs = reference.vcs;
-    out.url = strip_url_credentials(reference.url, reference.vcs);
+    out.url = shareable_url(reference.url, reference.vcs);
     out.requested_revision = reference.revision;
     const bool git = reference.vcs == "git";
     out.commit_id = git ? resolve_git(reference.url, reference.revision, reference.label, access_)

@@ -9,7 +9,6 @@
 #include "resolver/source/git_repo.h"
 #include "resolver/source/gitmodules.h"
 #include "resolver/source/source_tree.h"
-#include "resolver/standards/direct_url.h"
 
 namespace dae::resolver {
 namespace {
@@ -114,7 +113,7 @@ bool is_commit_id(const std::string& text) {
 }
 
 Path vcs_cache_entry(const Path& cache_dir, const std::string& kind, const std::string& url) {
-  std::string clean = strip_url_credentials(url, kind);
+  std::string clean = shareable_url(url, kind);
   while (clean.ends_with('/')) clean.pop_back();
   return cache_dir / (kind + "-v1") / Digest::of(clean).short_hex(32);
 }

@@ -60,6 +60,13 @@ TEST(DirectReference, AddressesAndPaths) {
   EXPECT_EQ(parse("./lib#egg=x").name, "x");
 }
 
+TEST(DirectReference, TheUserOfSshIsPartOfTheAddressAndItsPasswordIsNot) {
+  EXPECT_EQ(shareable_url("ssh://me:s3cret@host:22/a/b@c", "git"), "ssh://me@host:22/a/b@c");
+  EXPECT_EQ(shareable_url("ssh://me@host/a:b", "hg"), "ssh://me@host/a:b");
+  EXPECT_EQ(shareable_url("ssh://host:22/a@b", "git"), "ssh://host:22/a@b");
+  EXPECT_EQ(shareable_url("https://me@host/a", "git"), "https://host/a");
+}
+
 TEST(DirectReference, RefusesWithAHintWhatOtherToolsSpellDifferently) {
   EXPECT_EQ(refused("git@github.example:a/b.git").hint(), "write `git+ssh://git@github.example/a/b.git`");
   EXPECT_EQ(refused("git+git@github.example:a/b.git").hint(), "write `git+ssh://git@github.example/a/b.git`");
