@@ -1,5 +1,7 @@
 #include "base/http_client.h"
 
+#include <mutex>
+
 #include "base/error.h"
 #include "base/http_engine.h"
 
@@ -27,12 +29,11 @@ TransferSettings settings_from(HttpClientOptions options) {
 
 class HttpClient final : public Transport {
  public:
-  explicit HttpClient(HttpClientOptions options) : offline_(options.offline) {
-    if (!offline_) engine_ = std::make_unique<HttpEngine>(settings_from(std::move(options)));
-  }
+  explicit HttpClient(HttpClientOptions options)
+      : offline_(options.offline), settings_(settings_from(std::move(options))) {}
 
   HttpResponse send(HttpRequest request) override {
-    if (engine_ && engine_->on_engine_thread()) {
+    if (!offline_ && engine().on_engine_thread()) {
       throw Error(ErrorKind::failed, "a request was sent from inside another one's callback", safe_url(request.url))
           .with_hint("this is a bug: use send_async, or send after the first has ended");
     }
@@ -55,10 +56,18 @@ class HttpClient final : public Transport {
       throw Error(ErrorKind::refused, "not fetched: working offline", safe_url(request.url))
           .with_hint("leave out `--offline`, or fetch it once while online");
     }
-    return engine_->submit(std::move(request));
+    return engine().submit(std::move(request));
+  }
+
+  // Started by the first request: a run that finds all it needs in the cache loads no libcurl and starts no thread.
+  HttpEngine& engine() {
+    std::call_once(started_, [&] { engine_ = std::make_unique<HttpEngine>(settings_); });
+    return *engine_;
   }
 
   bool offline_;
+  TransferSettings settings_;
+  std::once_flag started_;
   std::unique_ptr<HttpEngine> engine_;
 };
 
