@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/strings.h"
+#include "resolver/standards/marker_algebra.h"
 #include "resolver/standards/version.h"
 
 namespace dae::resolver {
@@ -62,13 +63,39 @@ std::vector<std::string> sorted_pythons(const std::set<std::string>& pythons) {
   return out;
 }
 
+std::string full_marker(const Target& target) {
+  return both(platform_marker(target), fmt::format("python_version == '{}'", target.python_version));
+}
+
+bool tells_apart(const std::string& text, const std::vector<Target>& targets, const std::vector<bool>& chosen) {
+  const Marker marker = Marker::parse(text);
+  for (size_t i = 0; i < targets.size(); ++i) {
+    if (marker.evaluate(targets[i].markers()) != chosen[i]) return false;
+  }
+  return true;
+}
+
+// What the algebra finds where there are nothing but these targets: "sys_platform == 'linux'" for two machines of
+// three.
+std::string simplified(const std::vector<Target>& targets, const std::vector<bool>& chosen, const std::string& found) {
+  MarkerAlgebra algebra;
+  auto wanted = MarkerAlgebra::nothing(), all = MarkerAlgebra::nothing();
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const auto one = algebra.of(Marker::parse(full_marker(targets[i])));
+    all = algebra.either(all, one);
+    if (chosen[i]) wanted = algebra.either(wanted, one);
+  }
+  const auto marker = algebra.marker(wanted, all);
+  const std::string text = marker ? replace_all(marker->text(), "\"", "'") : "";
+  return !text.empty() && text.size() < found.size() && tells_apart(text, targets, chosen) ? text : found;
+}
+
 }  // namespace
 
 std::vector<std::string> environment_markers(const std::vector<Target>& targets) {
   std::vector<std::string> out;
   for (const Target& target : targets) {
-    const std::string marker =
-        both(platform_marker(target), fmt::format("python_version == '{}'", target.python_version));
+    const std::string marker = full_marker(target);
     if (std::find(out.begin(), out.end(), marker) == out.end()) out.push_back(marker);
   }
   return out;
@@ -116,7 +143,7 @@ std::optional<std::string> distinguishing_marker(const std::vector<Target>& targ
     parts.push_back(platforms_suffice ? platform
                                       : both(platform, python_marker(sorted_pythons(declared), sorted_pythons(here))));
   }
-  return join(parts, " or ");
+  return simplified(targets, chosen, join(parts, " or "));
 }
 
 }  // namespace dae::resolver

@@ -468,6 +468,14 @@ TEST(TargetMarkers, HoldForTheChosenTargetsAndNoOther) {
   }
 }
 
+TEST(TargetMarkers, SayNoMoreThanTellsTheTargetsApart) {
+  const std::vector<Target> targets = {target("3.11"), target("3.11", "manylinux_2_36_aarch64"),
+                                       target("3.11", "win_amd64"), target("3.12", "macosx_14_0_arm64")};
+  EXPECT_EQ(distinguishing_marker(targets, {true, true, false, false}), "sys_platform == 'linux'");
+  EXPECT_EQ(distinguishing_marker(targets, {false, false, true, false}), "sys_platform == 'win32'");
+  EXPECT_EQ(distinguishing_marker(targets, {true, true, true, false}), "python_version < '3.12'");
+}
+
 TEST(TargetMarkers, AreShort) {
   const std::vector<Target> targets = {target("3.9"), target("3.10"), target("3.11"), target("3.12")};
   EXPECT_EQ(distinguishing_marker(targets, {true, true, true, true}), "");
