@@ -101,7 +101,7 @@ void Pinning::warn_about_extras(PackageId base, const Base& found, Resolution& o
 
 std::optional<Pin> Pinning::unasked_reference(const Resolution& resolution) const {
   for (const Pin& pin : resolution.pins) {
-    if (!pin.url.empty() && !asked_.contains(pin.url)) return pin;
+    if (!pin.url.empty() && !asked_.contains(pin.url) && !universe_.is_from_user(pin.name)) return pin;
   }
   return std::nullopt;
 }

@@ -13,7 +13,7 @@ class Pinning {
   Pinning(const Engine& engine, const Universe& universe) : engine_(engine), universe_(universe) {}
 
   Resolution run();
-  // After run: a direct reference that was chosen although nothing in the answer names it.
+  // After run: a direct reference that was chosen although neither the user nor anything in the answer names it.
   std::optional<Pin> unasked_reference(const Resolution& resolution) const;
 
  private:

@@ -50,6 +50,7 @@ class Universe {
   const std::vector<Need>& needs(PackageId p, uint32_t ordinal) const;
   const std::vector<Need>& root_needs(size_t index) const { return root_needs_[index]; }  // of an active root
   const std::vector<const RootRequirement*>& active_roots() const { return active_roots_; }
+  bool is_from_user(const std::string& name) const { return remembered_.from_root.contains(name); }  // by its URL
   bool provides(PackageId extra_package, uint32_t ordinal) const;  // whether the version has that extra
   std::optional<PackageId> find(std::string_view name, std::string_view extra = "") const;
   const PackageInfo& info(PackageId p) const { return packages_[p]; }

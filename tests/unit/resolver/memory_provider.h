@@ -22,6 +22,12 @@ class MemoryProvider : public Provider {
     insert(name, version).yanked = true;
     return *this;
   }
+  // Has no wheel: what it needs may cost a build.
+  MemoryProvider& add_sdist(const std::string& name, const std::string& version,
+                            const std::vector<std::string>& needs = {}) {
+    insert(name, version).sdist_only = true;
+    return add(name, version, needs);
+  }
   MemoryProvider& add_unusable(const std::string& name, const std::string& version, const std::string& reason) {
     insert(name, version).dependencies.unusable = reason;
     return *this;
