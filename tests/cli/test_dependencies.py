@@ -80,9 +80,15 @@ class Lock(DaeTest):
         self.assertIn("aarch64", text)
         self.assertEqual(pins(text)["click"], "8.1.8", "8.2.0 needs python 3.10")
 
-    def test_two_targets_that_need_two_versions(self):
+    def test_two_targets_share_a_version_where_they_can(self):
         (self.work / "web.in").write_text("click\n")
-        self.dae("lock", "web.in", "--python-version", "3.9", "--python-version", "3.12", "--upgrade")
+        self.dae("lock", "web.in", "--python-version", "3.9", "--python-version", "3.12")
+        text = (self.work / "pylock.web.toml").read_text()
+        self.assertEqual(re.findall(r'name = "click"\nversion = "([^"]+)"', text), ["8.1.8"])
+
+    def test_two_targets_that_need_two_versions(self):
+        (self.work / "web.in").write_text("click\nclick>=8.2; python_version >= '3.10'\n")
+        self.dae("lock", "web.in", "--python-version", "3.9", "--python-version", "3.12")
         text = (self.work / "pylock.web.toml").read_text()
         versions = re.findall(r'name = "click"\nversion = "([^"]+)"\nmarker = "([^\n]*)"', text)
         self.assertEqual({v for v, _ in versions}, {"8.1.8", "8.2.0"}, text)
@@ -102,8 +108,8 @@ class Lock(DaeTest):
 
     def test_a_cutoff_hides_what_is_newer_and_says_so(self):
         (self.work / "web.in").write_text("flask\n")
-        result = self.dae("lock", "web.in", "--exclude-newer", "2019-12-31", code=6)
-        self.assertIn("2019-12-31", result.err)
+        result = self.dae("lock", "web.in", "--exclude-newer", "2019-12-30", code=6)
+        self.assertRegex(result.err, "2019-12-3[01]")
         self.dae("lock", "web.in", "--exclude-newer", "2020-01-02")
         self.assertIn("2020-01-02", (self.work / "pylock.web.toml").read_text())
 
