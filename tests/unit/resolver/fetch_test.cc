@@ -1,6 +1,7 @@
 // Selected files come into the blob store, or do not; sdists become wheels.
 #include "environment_fixture.h"
 #include "fake_index.h"
+#include "resolver/source/index.h"
 
 namespace dae::resolver {
 namespace {
@@ -65,6 +66,22 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     return make_http_client(options);
   }();
 };
+
+TEST_F(Fetch, SendsTheCredentialsOfAnIndexToItsFilesAndAsksForThemOnlyToDownload) {
+  const Selected wheel = selected("a-1.0-py3-none-any.whl", WheelBuilder("a", "1.0").bytes());
+  std::string url = index_.simple();
+  url.insert(url.find("//") + 2, "alice:s3cret@");
+  CredentialStore store;
+  store.add({url});
+  int asked = 0;
+  FetchOptions options;
+  options.credentials = [&]() -> CredentialStore& { return ++asked, store; };
+  for (int i = 0; i < 2; ++i) {
+    fetch_selected({wheel}, python_, *transport_, *blobs_, dir_.path() / "fetch-cache", *runner_, events_, options);
+  }
+  EXPECT_EQ(index_.last_header("/" + wheel.file.name, "Authorization"), "Basic " + base64("alice:s3cret"));
+  EXPECT_EQ(asked, 1);
+}
 
 TEST_F(Fetch, BringsEveryFileOnceAndInstallable) {
   std::vector<Selected> wanted;
