@@ -6,6 +6,7 @@
 #include <set>
 
 #include "memory_provider.h"
+#include "resolver/solver/range_select.h"
 
 namespace dae::resolver {
 namespace {
@@ -15,7 +16,9 @@ constexpr int kRegistries = 3000;
 struct Registry {
   std::vector<std::string> names;
   std::map<std::string, std::map<std::string, std::vector<std::string>>> needs;  // name -> version -> requirements
-  std::vector<std::string> roots;
+  std::vector<std::string> roots, constraints, overrides;
+  std::set<std::pair<std::string, std::string>> yanked;  // name, version
+  bool lowest = false;
 };
 
 class Dice {
@@ -54,7 +57,49 @@ Registry random_registry(Dice& dice) {
     }
   }
   for (int k = 1 + dice.below(3); k > 0; --k) r.roots.push_back(random_requirement(dice, r.names, versions));
+  if (dice.below(3) == 0) r.constraints.push_back(random_requirement(dice, r.names, versions));
+  if (dice.below(4) == 0) r.overrides.push_back(random_requirement(dice, r.names, versions));
+  if (dice.below(3) == 0) {
+    const auto& name = r.names[static_cast<size_t>(dice.below(packages))];
+    r.yanked.insert({name, std::to_string(1 + dice.below(versions)) + ".0"});
+  }
+  r.lowest = dice.below(2) == 0;
   return r;
+}
+
+// What an override of the package makes of it.
+Requirement replaced(const Registry& r, Requirement requirement) {
+  for (const std::string& text : r.overrides) {
+    const Requirement override = Requirement::parse(text);
+    if (override.key != requirement.key) continue;
+    requirement.specifiers = override.specifiers;
+    requirement.extras.insert(requirement.extras.end(), override.extras.begin(), override.extras.end());
+  }
+  return requirement;
+}
+
+// Constraints hold, and a yanked version is one that the user pins.
+bool may_be_chosen(const Registry& r, const std::string& name, const Version& version) {
+  bool pinned = false, overridden = false;
+  const auto look = [&](const std::string& text) {
+    const Requirement requirement = Requirement::parse(text);
+    if (requirement.key != name) return true;
+    for (const Specifier& part : requirement.specifiers.parts()) {
+      pinned = pinned || (part.op == SpecifierOp::equal && part.contains(version));
+    }
+    return requirement.specifiers.contains(version);
+  };
+  for (const std::string& text : r.constraints) {
+    if (!look(text)) return false;
+  }
+  for (const std::string& text : r.overrides) {
+    overridden = overridden || Requirement::parse(text).key == name;
+    look(text);
+  }
+  for (const std::string& text : r.roots) {
+    if (!overridden) look(text);
+  }
+  return pinned || !r.yanked.contains({name, version.text()});
 }
 
 // What the chosen versions pull in, or nothing when a requirement does not hold.
@@ -63,9 +108,12 @@ std::optional<std::set<std::string>> closure(const Registry& r, const std::map<s
   std::set<std::pair<std::string, std::string>> seen;
   std::vector<std::pair<std::string, std::string>> todo;
   std::set<std::string> out;
-  const auto need = [&](const Requirement& requirement) {
-    const auto version = chosen.find(requirement.key);
-    if (version == chosen.end() || !requirement.specifiers.contains(Version::parse(version->second))) return false;
+  const auto need = [&](const Requirement& written) {
+    const Requirement requirement = replaced(r, written);
+    const auto found = chosen.find(requirement.key);
+    if (found == chosen.end()) return false;
+    const Version version = Version::parse(found->second);
+    if (!requirement.specifiers.contains(version) || !may_be_chosen(r, requirement.key, version)) return false;
     out.insert(requirement.key);
     if (seen.insert({requirement.key, ""}).second) todo.push_back({requirement.key, ""});
     for (const std::string& extra : requirement.extras) {
@@ -101,6 +149,10 @@ bool any_choice_works(const Registry& r, size_t index, std::map<std::string, std
 std::string describe(const Registry& r) {
   std::string out = "roots:";
   for (const std::string& root : r.roots) out += " " + root + ",";
+  for (const std::string& text : r.constraints) out += "\nconstraint: " + text;
+  for (const std::string& text : r.overrides) out += "\noverride: " + text;
+  for (const auto& [name, version] : r.yanked) out += "\nyanked: " + name + " " + version;
+  if (r.lowest) out += "\nlowest";
   for (const auto& [name, versions] : r.needs) {
     for (const auto& [version, needs] : versions) {
       out += "\n" + name + " " + version + ":";
@@ -119,7 +171,12 @@ TEST(SolverRandom, AgreesWithTryingEverything) {
     for (const auto& [name, versions] : r.needs) {
       for (const auto& [version, needs] : versions) p.add(name, version, needs);
     }
-    const auto outcome = solve(request_of(r.roots), p);
+    for (const auto& [name, version] : r.yanked) p.add_yanked(name, version);
+    SolveRequest request = request_of(r.roots);
+    for (const std::string& text : r.constraints) request.constraints.push_back({Requirement::parse(text), "c"});
+    for (const std::string& text : r.overrides) request.overrides.push_back({Requirement::parse(text), "o"});
+    if (r.lowest) request.selection = Selection::lowest;
+    const auto outcome = solve(request, p);
     std::map<std::string, std::string> chosen;
     const bool expected = any_choice_works(r, 0, chosen);
     const auto* resolution = std::get_if<Resolution>(&outcome);
@@ -144,6 +201,33 @@ TEST(SolverRandom, AgreesWithTryingEverything) {
   // Neither kind may be rare, or the comparison says little.
   EXPECT_GT(satisfiable, kRegistries / 5);
   EXPECT_LT(satisfiable, kRegistries * 9 / 10);
+}
+
+TEST(SolverRandom, CutsRangesAsTheSpecifiersSay) {
+  std::vector<Candidate> candidates;
+  for (const char* v : {"3.0.dev1", "2.1.post1", "2.1+b", "2.1+a", "2.1", "2.1rc1", "2.0.1", "2.0.post2", "2.0+x",
+                        "2.0", "2.0b2", "2.0a1", "2.0.dev3", "1.9.9", "1.9", "1.10.dev0", "1.0", "1!0.1", "0.9"}) {
+    candidates.push_back({Version::parse(v)});
+  }
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.version > b.version; });
+  candidates.push_back({Version::parse("2.0.5")});  // a direct reference
+  const auto bits = static_cast<uint32_t>(candidates.size() + 1);
+  for (const char* op : {"==", "!=", "<", "<=", ">", ">=", "~=", "==="}) {
+    for (const char* limit :
+         {"2.0", "2.0.*", "2.1", "2", "2.*", "1.9", "2.0b2", "2.0.post2", "2.0.dev3", "1!0.1", "2.1+a", "4.0", "0.1"}) {
+      for (const char* more : {"", ",>1.0", ",!=2.1"}) {
+        const auto set = SpecifierSet::try_parse(std::string(op) + limit + more);
+        if (!set) continue;
+        const VersionSet cut = select_range(candidates, candidates.size() - 1, bits, *set);
+        for (uint32_t i = 0; i < candidates.size(); ++i) {
+          EXPECT_EQ(cut.test(i), set->contains(candidates[i].version))
+              << candidates[i].version.text() << " in " << set->text();
+        }
+        EXPECT_FALSE(cut.test(bits - 1));
+      }
+    }
+  }
 }
 
 }  // namespace
