@@ -18,8 +18,8 @@ constexpr const char* kOldPrereleases = "predates the fall-back to pre-releases"
 // Written after uv 0.12 stopped to care whether the user names a pre-release; pip does care.
 constexpr const char* kNamedPrerelease = "a root that names a pre-release asks for pre-releases";
 
-// Only "highest" is offered.
-constexpr const char* kLowest = "asks for the lowest versions";
+// The lowest versions of each fork of a universal resolution.
+constexpr const char* kLowest = "asks for the lowest versions of several forks";
 
 struct Deviation {
   const char* reason;
