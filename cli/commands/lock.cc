@@ -89,18 +89,22 @@ Value to_json(const Pinned& pinned, const std::vector<PinChange>& changes) {
       {{"packages", std::move(packages)}, {"changes", std::move(list)}, {"lock_changed", pinned.lock_changed}});
 }
 
+// In one piece: a write for each line is most of what a small lock costs.
 void print_changes(Context& context, const std::vector<PinChange>& changes) {
   constexpr size_t kMostShown = 30;
+  std::string text;
   for (size_t i = 0; i < changes.size() && i < kMostShown; ++i) {
     const PinChange& c = changes[i];
     if (c.before.empty())
-      context.say("  + " + c.name + " " + c.after);
+      text += "  + " + c.name + " " + c.after + "\n";
     else if (c.after.empty())
-      context.say("  - " + c.name + " " + c.before);
+      text += "  - " + c.name + " " + c.before + "\n";
     else
-      context.say("  ~ " + c.name + " " + c.before + " -> " + c.after);
+      text += "  ~ " + c.name + " " + c.before + " -> " + c.after + "\n";
   }
-  if (changes.size() > kMostShown) context.say(fmt::format("  … {} more", changes.size() - kMostShown));
+  if (changes.size() > kMostShown) text += fmt::format("  … {} more\n", changes.size() - kMostShown);
+  if (!text.empty()) text.pop_back();
+  if (!text.empty()) context.say(text);
 }
 
 int run(Options& options, Context& context) {

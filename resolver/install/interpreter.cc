@@ -217,10 +217,20 @@ Interpreter find_interpreter(ProcessRunner& runner, const std::string& wanted, c
   const bool exact = std::ranges::count(version, '.') >= 2;
   Search search(runner,
                 version.empty() ? specifiers : specifiers & SpecifierSet::parse("==" + version + (exact ? "" : ".*")));
-  std::vector<Path> active = in_path("python3");
-  if (active.size() > 1) active.resize(1);
-  for (const auto& candidates : {active, versioned_in_path(), in_path("python3"), in_path("python"), beside_shims()}) {
-    if (auto python = search.first_of(candidates)) return *python;
+  // Each list is made when the one before held nothing: making them all costs more than the rest of a run with nothing
+  // to do.
+  const std::function<std::vector<Path>()> lists[] = {
+      [] {
+        const auto active = find_program("python3");
+        return active ? std::vector<Path>{*active} : std::vector<Path>{};
+      },
+      versioned_in_path,
+      [] { return in_path("python3"); },
+      [] { return in_path("python"); },
+      beside_shims,
+  };
+  for (const auto& candidates : lists) {
+    if (auto python = search.first_of(candidates())) return *python;
   }
   search.give_up();
 }
