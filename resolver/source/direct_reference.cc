@@ -151,7 +151,8 @@ void read_vcs(std::string_view text, DirectReference& out) {
     check_revision(out.revision, out.label);
   }
   check_vcs_scheme(out.vcs, parts, out.label);
-  if (parts.rest.empty() || parts.rest == "/") throw Error(ErrorKind::bad_input, "the address has no path", out.label);
+  if (!parts.rest.starts_with('/') || parts.rest == "/")
+    throw Error(ErrorKind::bad_input, "the address has no path", out.label);
   out.url = parts.scheme + "://" + parts.authority + parts.rest;
 }
 
