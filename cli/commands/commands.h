@@ -33,6 +33,9 @@ Command node_list_command();
 Command local_up_command();
 Command local_down_command();
 Command local_status_command();
+Command cache_info_command();
+Command cache_clean_command();
+Command cache_prune_command();
 Command completion_command();
 
 }  // namespace dae::cli

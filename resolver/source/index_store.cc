@@ -1,5 +1,7 @@
 #include "resolver/source/index_store.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -13,6 +15,8 @@ using packed::load;
 constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
 // Beyond the limit, for what another process with a higher one may have written.
 constexpr uint64_t kSpareBytes = uint64_t{256} << 20;
+// With less room the table of slots alone would fill it, and every entry would push out the one before.
+constexpr uint64_t kMinLimitBytes = uint64_t{4} << 20;
 constexpr uint64_t kMaxRecordBytes = uint64_t{1} << 30;
 // Rewriting pays when this much is dead, and half of the file.
 constexpr uint64_t kDeadBytes = uint64_t{64} << 20;
@@ -85,7 +89,11 @@ uint64_t cache_limit_bytes() {
 }
 
 IndexStore::IndexStore(Path dir, uint64_t limit_bytes, const Clock& clock, EventSink& events)
-    : dir_(std::move(dir)), limit_bytes_(limit_bytes), clock_(clock), events_(events), disabled_(dir_.empty()) {}
+    : dir_(std::move(dir)),
+      limit_bytes_(std::max(limit_bytes, kMinLimitBytes)),
+      clock_(clock),
+      events_(events),
+      disabled_(dir_.empty()) {}
 
 IndexStore::~IndexStore() {
   try {
@@ -264,7 +272,8 @@ bool IndexStore::append(Kind kind, std::string_view key, std::string_view record
   const bool full = end + bytes > limit_bytes_, crowded = used * 10 > slots * 7;
   if (full || crowded || (dead > kDeadBytes && dead > end / 2)) {
     // A quarter of the room is made at once: not again with every entry.
-    shrink_locked(file, limit_bytes_ / 4 * 3 - std::min(bytes, limit_bytes_ / 4 * 3), crowded ? slots * 2 : slots);
+    const uint64_t room = limit_bytes_ / 4 * 3, taken = bytes + store::table_end(crowded ? slots * 2 : slots);
+    shrink_locked(file, room - std::min(room, taken), crowded ? slots * 2 : slots);
     return false;
   }
   const auto place = locate(file, kind, key);
