@@ -1,6 +1,7 @@
 // The solver's view of an index: which versions there are for a target, and of which files.
 #include <gtest/gtest.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "resolver/source/index.h"
 
@@ -164,6 +165,47 @@ TEST_F(IndexProviderTest, ADirectReferenceStandsBesideWhatTheIndexHas) {
   EXPECT_THROW(provider_->direct("a", "https://host/b-1.0-py3-none-any.whl"), Error);
   EXPECT_THROW(provider_->direct("a", "https://host/a-1.0-cp312-cp312-win32.whl"), Error);
   EXPECT_THROW(provider_->direct("a", "git+https://host/a.git"), Error);
+}
+
+TEST_F(IndexProviderTest, HidesWhatWasUploadedAfterTheCutoff) {
+  client_.add("a", "a-1.0-py3-none-any.whl").upload_time = "2024-01-01T00:00:00Z";
+  client_.add("a", "a-2.0-py3-none-any.whl").upload_time = "2024-01-01T00:00:00.001Z";
+  client_.add("a", "a-2.0.tar.gz").upload_time = "2023-01-01T00:00:00Z";
+  client_.add("a", "a-3.0-py3-none-any.whl").upload_time = "2024-06-01T00:00:00Z";
+  client_.add("b", "b-1.0-py3-none-any.whl");
+  ProviderOptions options;
+  options.cutoff_ms = parse_utc("2024-01-01T00:00:00Z");
+  provider_ = make_index_provider(client_, target(), options);
+  EXPECT_EQ(versions("a"), (Names{"2.0", "1.0"}));
+  EXPECT_EQ(files("a", "2.0"), (Names{"a-2.0.tar.gz"})) << "the wheel came later";
+  EXPECT_TRUE(provider_->versions("a").candidates[0].sdist_only);
+  ASSERT_EQ(provider_->versions("a").hidden_by_cutoff.size(), 1u);
+  EXPECT_EQ(provider_->versions("a").hidden_by_cutoff[0].text(), "3.0");
+  EXPECT_TRUE(versions("b").empty()) << "an index that does not say when cannot be trusted to be old";
+  EXPECT_NE(provider_->versions("b").note.find("does not say when"), std::string::npos);
+}
+
+TEST_F(IndexProviderTest, WheelsOrSdistsCanBeRuledOutPerPackage) {
+  client_.add("a", "a-1.0-py3-none-any.whl");
+  client_.add("a", "a-2.0.tar.gz");
+  client_.add("b", "b-1.0-py3-none-any.whl");
+  client_.add("b", "b-2.0.tar.gz");
+  ProviderOptions options;
+  options.no_binary = {"a"};
+  options.only_binary = {"b"};
+  provider_ = make_index_provider(client_, target(), options);
+  EXPECT_EQ(versions("a"), (Names{"2.0"}));
+  EXPECT_EQ(versions("b"), (Names{"1.0"}));
+}
+
+TEST_F(IndexProviderTest, SeveralDirectReferencesOfOnePackageAreToldApart) {
+  client_.texts["a-1.0-py3-none-any.whl"] = "Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Dist: x\n";
+  client_.texts["a-2.0-py3-none-any.whl"] = "Metadata-Version: 2.1\nName: a\nVersion: 2.0\nRequires-Dist: y\n";
+  provider_->direct("a", "https://host/a-1.0-py3-none-any.whl");
+  provider_->direct("a", "https://host/a-2.0-py3-none-any.whl");
+  EXPECT_EQ(provider_->dependencies("a", Version::parse("1.0")).list.at(0).name, "x");
+  EXPECT_EQ(provider_->dependencies("a", Version::parse("2.0")).list.at(0).name, "y");
+  EXPECT_EQ(provider_->direct_source("a", Version::parse("2.0")), nullptr);
 }
 
 }  // namespace
