@@ -114,9 +114,26 @@ FileChoice::Release FileChoice::choose(uint32_t release) {
     }
     into.state = facts.yanked ? Release::State::yanked : Release::State::usable;
   }
-  if (usable.state != Release::State::nothing) return usable;
-  if (yanked.state == Release::State::nothing && hidden) yanked.state = Release::State::hidden;
-  return yanked;
+  if (usable.state == Release::State::nothing) {
+    if (yanked.state == Release::State::nothing && hidden) yanked.state = Release::State::hidden;
+    usable = yanked;
+  }
+  usable.told_by = usable.best;
+  if (usable.state != Release::State::nothing && !usable.best.wheel && rules_.wheels)
+    usable.told_by = any_wheel(release, usable.best);
+  return usable;
+}
+
+// Announced metadata before metadata that has to be looked for.
+RankedFile FileChoice::any_wheel(uint32_t release, const RankedFile& otherwise) const {
+  std::optional<RankedFile> found;
+  for (uint32_t file = page_.first_file(release); file < page_.first_file(release + 1); ++file) {
+    const PackedFile facts = page_.facts(file);
+    if (!facts.wheel) continue;
+    if (facts.has_metadata) return {file, 0, true};
+    if (!found) found = {file, 0, true};
+  }
+  return found.value_or(otherwise);
 }
 
 std::vector<RankedFile> FileChoice::usable(uint32_t release) {

@@ -51,6 +51,10 @@ class FileChoice {
     enum class State { nothing, usable, yanked, hidden };
     State state = State::nothing;
     RankedFile best;
+    // Whose metadata tells what the version needs: `best`, or where that is an sdist any wheel of the version, made for
+    // whatever platform. Reading it costs one request where an sdist may cost a build, and wheels of one version that
+    // need different things without markers are the fault of their maker.
+    RankedFile told_by;
   };
   Release choose(uint32_t release);
   // All usable files of the state that choose() found, best wheel first, then the one sdist.
@@ -66,6 +70,7 @@ class FileChoice {
  private:
   enum class Verdict { rejected, usable, hidden };
   Verdict judge(const PackedFile& file, int& rank);
+  RankedFile any_wheel(uint32_t release, const RankedFile& otherwise) const;
   bool better(const PackedFile& facts, int rank, const RankedFile& than) const;
 
   const PackedPage& page_;

@@ -24,6 +24,7 @@ namespace {
 
 // Requests that may wait for answers at once; HTTP/2 carries them over few connections.
 constexpr size_t kWorkers = 50;
+constexpr int64_t kFailedBuildMs = 24 * 3600 * 1000;
 constexpr uint64_t kMaxFileBytes = 4ull << 30;
 
 Path below(const Path& dir, const char* name) {
@@ -266,13 +267,38 @@ class HttpIndexClient final : public IndexClient {
     return nullptr;
   }
 
+  // A build that failed is not tried again for a day, nor asked of somebody without a network: a walk over old versions
+  // would otherwise cost minutes each time.
+  std::string failure_key(std::string_view digest) const {
+    const std::string key = kept_as(digest, true);
+    return key.empty() ? "" : key + "-failed";
+  }
+
+  MetadataLadder::Found climb(const IndexFile& file, const std::string& package, const std::string& digest) {
+    try {
+      return ladder_.climb(file, package);
+    } catch (const Error& error) {
+      const std::string key = error.kind() == ErrorKind::failed ? failure_key(digest) : "";
+      if (!key.empty() && options_.build_metadata) {
+        const int64_t now_ms = clock_.wall_ms();
+        store_.put(IndexStore::Kind::metadata, key, "", "", error.message(), {now_ms, now_ms + kFailedBuildMs});
+      }
+      throw;
+    }
+  }
+
   std::shared_ptr<const PackedMetadata> find_metadata(const IndexFile& file, const std::string& package) {
     const std::string digest = Digest::is_valid(file.sha256) ? packed::from_hex(Digest::parse(file.sha256).hex()) : "";
     if (auto kept = cached_metadata(digest, file.name.ends_with(".whl"))) return kept;
+    if (const std::string key = failure_key(digest); !key.empty() && !options_.refresh) {
+      const auto failed = store_.find(IndexStore::Kind::metadata, key);
+      if (failed && (options_.offline || clock_.wall_ms() < failed->lifetime.fresh_until_ms))
+        throw Error(ErrorKind::failed, std::string(failed->note), file.name);
+    }
     if (options_.offline && !file.url.starts_with("file://")) {
       throw Error(ErrorKind::refused, "its metadata is not in the cache", file.name, "run once without `--offline`");
     }
-    const MetadataLadder::Found found = ladder_.climb(file, package);
+    const MetadataLadder::Found found = climb(file, package, digest);
     ++metadata_fetched_;
     auto out = PackedMetadata::make(found.text, file.name);
     if (const std::string key = kept_as(digest, found.built); !key.empty()) {

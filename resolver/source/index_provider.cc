@@ -7,6 +7,7 @@
 #include "base/http.h"
 #include "resolver/source/file_choice.h"
 #include "resolver/source/index.h"
+#include "resolver/source/left_out.h"
 #include "resolver/standards/names.h"
 
 namespace dae::resolver {
@@ -17,7 +18,7 @@ struct Package {
   FileRules rules;
   Provider::Versions versions;
   // By candidate.
-  std::vector<PageFile> best;
+  std::vector<PageFile> told_by;  // the file whose metadata counts; see FileChoice::Release
   std::vector<std::unique_ptr<Dependencies>> dependencies;
 };
 
@@ -54,7 +55,12 @@ class IndexProviderImpl final : public IndexProvider {
     const Package& entry = *known->second;
     const auto candidate = find(entry, version);
     if (!candidate || entry.dependencies[*candidate]) return;
-    client_.prefetch_metadata(*entry.page, entry.best[*candidate], package);
+    client_.prefetch_metadata(*entry.page, entry.told_by[*candidate], package);
+  }
+
+  std::vector<LeftOut> left_out(const std::string& package) override {
+    const Package& entry = load(package);
+    return entry.page == nullptr ? std::vector<LeftOut>() : left_out_of(*entry.page, fit_, entry.rules);
   }
 
   std::vector<IndexFile> files(const std::string& package, const Version& version) override;
@@ -125,18 +131,18 @@ void IndexProviderImpl::read_page(Package& entry) {
   entry.rules.keep_without_time = page.index_url().empty();
   FileChoice choice(page, fit_, entry.rules);
   entry.versions.candidates.reserve(page.releases());
-  entry.best.reserve(page.releases());
+  entry.told_by.reserve(page.releases());
   for (uint32_t release = 0; release < page.releases(); ++release) {
     const FileChoice::Release chosen = choice.choose(release);
     using State = FileChoice::Release::State;
     if (chosen.state == State::hidden) entry.versions.hidden_by_cutoff.push_back(page.version(release));
     if (chosen.state != State::usable && chosen.state != State::yanked) continue;
-    entry.versions.candidates.push_back({page.version(release), chosen.state == State::yanked, !chosen.best.wheel});
-    entry.best.push_back({release, chosen.best.file});
+    entry.versions.candidates.push_back({page.version(release), chosen.state == State::yanked, !chosen.told_by.wheel});
+    entry.told_by.push_back({release, chosen.told_by.file});
   }
-  entry.dependencies.resize(entry.best.size());
+  entry.dependencies.resize(entry.told_by.size());
   if (choice.rejected().without_time > 0) warn_of_missing_times(page);
-  if (entry.best.empty()) entry.versions.note = why_none(choice.rejected(), entry);
+  if (entry.told_by.empty()) entry.versions.note = why_none(choice.rejected(), entry);
 }
 
 std::string IndexProviderImpl::why_none(const FileChoice::Rejected& rejected, const Package& entry) const {
@@ -169,12 +175,12 @@ void IndexProviderImpl::renew(const std::string& package, Package& entry) {
   if (!fresh) throw Error(ErrorKind::not_found, "vanished from its index", package);
   entry.page = std::move(fresh);
   FileChoice choice(*entry.page, fit_, entry.rules);
-  for (size_t i = 0; i < entry.best.size(); ++i) entry.best[i] = {entry.page->releases(), entry.page->files()};
+  for (size_t i = 0; i < entry.told_by.size(); ++i) entry.told_by[i] = {entry.page->releases(), entry.page->files()};
   for (uint32_t release = 0; release < entry.page->releases(); ++release) {
     const auto candidate = find(entry, entry.page->version(release));
     const FileChoice::Release chosen = choice.choose(release);
     if (candidate && chosen.state != FileChoice::Release::State::nothing) {
-      entry.best[*candidate] = {release, chosen.best.file};
+      entry.told_by[*candidate] = {release, chosen.told_by.file};
     }
   }
 }
@@ -224,11 +230,11 @@ const Dependencies& IndexProviderImpl::dependencies(const std::string& package, 
 Dependencies IndexProviderImpl::read_dependencies(const std::string& package, const Version& version, Package& entry) {
   const size_t candidate = *find(entry, version);
   return guarded(entry.versions.candidates[candidate].sdist_only, [&] {
-    auto metadata = client_.metadata(*entry.page, entry.best[candidate], package);
+    auto metadata = client_.metadata(*entry.page, entry.told_by[candidate], package);
     if (metadata) return metadata;
     renew(package, entry);
-    if (entry.best[candidate].release < entry.page->releases()) {
-      metadata = client_.metadata(*entry.page, entry.best[candidate], package);
+    if (entry.told_by[candidate].release < entry.page->releases()) {
+      metadata = client_.metadata(*entry.page, entry.told_by[candidate], package);
     }
     if (!metadata) throw Error(ErrorKind::bad_input, "its page changed while it was read", package);
     return metadata;
@@ -281,15 +287,15 @@ std::vector<IndexFile> IndexProviderImpl::files(const std::string& package, cons
   Package& entry = load(package);
   const auto candidate = find(entry, version);
   if (!candidate) return {};
-  auto records = entry.page->records(entry.best[*candidate].release);
+  auto records = entry.page->records(entry.told_by[*candidate].release);
   if (!records) {
     renew(package, entry);
-    if (entry.best[*candidate].release < entry.page->releases()) {
-      records = entry.page->records(entry.best[*candidate].release);
+    if (entry.told_by[*candidate].release < entry.page->releases()) {
+      records = entry.page->records(entry.told_by[*candidate].release);
     }
   }
   if (!records) throw Error(ErrorKind::failed, "its page changed while it was read", package, "run this again");
-  const uint32_t release = entry.best[*candidate].release;
+  const uint32_t release = entry.told_by[*candidate].release;
   std::vector<IndexFile> out;
   FileChoice choice(*entry.page, fit_, entry.rules);
   for (const RankedFile& file : choice.usable(release)) {
