@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/http.h"
@@ -152,8 +153,10 @@ std::string IndexProviderImpl::why_none(const FileChoice::Rejected& rejected, co
     return page.unreadable_files() == 0 ? "no files in the index" : "no file in the index whose name tells a version";
   }
   if (!entry.versions.hidden_by_cutoff.empty()) {
-    return rejected.without_time > 0 ? "the index does not say when its files were uploaded, and there is a cutoff"
-                                     : "nothing was uploaded before the cutoff";
+    const std::string cutoff = format_utc(*options_.cutoff_ms);
+    return rejected.without_time > 0
+               ? fmt::format("of an unknown age: the index does not say when it was uploaded, the cutoff is {}", cutoff)
+               : fmt::format("newer than the cutoff {} in every version", cutoff);
   }
   if (rejected.by_rule > 0)
     return entry.rules.wheels ? "no wheel, and sdists are not allowed" : "no sdist, and wheels are not allowed";
