@@ -92,6 +92,13 @@ class Locker {
     out.target = request_.targets[target];
     out.preferences = earlier_pins(target);
     for (const auto& [name, version] : chosen_) out.preferences.insert_or_assign(name, version);
+    out.suggest = true;
+    out.other_provider = [this](const Target& other, std::optional<int64_t> cutoff_ms) {
+      ProviderOptions options = options_;
+      options.events = nullptr;  // what is only tried warns of nothing
+      if (cutoff_ms) options.cutoff_ms = cutoff_ms;
+      return make_index_provider(client_, other, std::move(options));
+    };
     return out;
   }
 

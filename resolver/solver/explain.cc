@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <climits>
 
 #include "base/strings.h"
 
@@ -11,201 +10,265 @@ namespace dae::resolver {
 
 namespace {
 
-constexpr int64_t kThinningSteps = 20'000;  // decisions and conflicts while thinning out: 0.1 s where it is hard
-constexpr size_t kMostRuns = 4;
-constexpr size_t kMostRangesShown = 3;  // of one package's needs of another
+constexpr size_t kMostReasons = 3;         // why versions of one package cannot be used
+constexpr size_t kShortestCompressed = 3;  // dependencies in a row
 
-std::vector<IncompatibilityId> outside_causes(const Engine& engine, IncompatibilityId contradiction) {
-  std::vector<IncompatibilityId> out, todo{contradiction};
-  std::set<IncompatibilityId> seen{contradiction};
-  while (!todo.empty()) {
-    const IncompatibilityId id = todo.back();
-    todo.pop_back();
-    const Incompatibility& i = engine.incompatibility(id);
-    if (i.fact != Incompatibility::kDerived) {
-      out.push_back(id);
-      continue;
-    }
-    for (const IncompatibilityId cause : {i.left, i.right}) {
-      if (seen.insert(cause).second) todo.push_back(cause);
-    }
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
+// A conflict as a story from the top down: who asks for what, what that leads to, where it ends.
+class Story {
+ public:
+  Story(const SolveRequest& request, Provider& provider, const Universe& universe, const std::vector<uint32_t>& facts)
+      : request_(request), provider_(provider), universe_(universe), facts_(facts) {}
 
-// Whether the facts contradict each other all by themselves. Not known when the steps run out counts as no.
-bool contradict(const Engine& source, const std::vector<IncompatibilityId>& facts, int64_t& steps_left) {
-  Engine engine;
-  std::map<PackageId, PackageId> numbers;
-  for (const IncompatibilityId id : facts) {
-    std::vector<Term> terms;
-    for (const Term& t : source.incompatibility(id).terms) {
-      const auto [entry, is_new] = numbers.try_emplace(t.package, static_cast<PackageId>(numbers.size()));
-      if (is_new) engine.add_package(source.absent(t.package));
-      terms.push_back({entry->second, t.set});
-    }
-    engine.add(std::move(terms), 0);
+  Explanation tell() {
+    tell_roots();
+    tell_constraints();
+    tell_overrides();
+    tell_dependencies();
+    for (const PackageId base : bases()) tell_end(base);
+    tell_unusable();
+    note_what_was_read();
+    sort_clues();
+    return std::move(out_);
   }
-  steps_left -= static_cast<int64_t>(facts.size() / 16);  // building an engine costs as much
-  int64_t conflicts = 0;
-  while (steps_left > 0) {
-    if (engine.propagate()) return true;
-    steps_left -= 1 + engine.conflicts() - conflicts;
-    conflicts = engine.conflicts();
-    PackageId p = 0;
-    while (p < engine.package_count() && (engine.decision(p) || !engine.required(p))) ++p;
-    if (p == engine.package_count()) return false;
-    engine.decide(p, engine.allowed(p).next(0));
-  }
-  return false;
-}
 
-std::string requires_nothing_fits(const Universe& universe, const Fact& fact) {
-  const PackageInfo& target = universe.base_of(fact.target);
-  if (target.candidates.empty()) {
-    if (target.note.empty()) return "has no usable version";
-    return (target.note.starts_with("no ") ? "has " : "is ") + target.note;
+ private:
+  void say(std::string origin, std::string text) {
+    auto& lines = out_.conflict.lines;
+    const auto same = [&](const ConflictLine& line) { return line.origin == origin && line.text == text; };
+    if (std::any_of(lines.begin(), lines.end(), same)) return;
+    lines.push_back({std::move(origin), std::move(text)});
   }
-  if (!target.urls.front().empty()) {
-    return fmt::format("is version {} by {}", target.candidates.front().version.text(), target.urls.front());
-  }
-  const std::string newest = target.candidates.front().version.text();
-  const std::string oldest = target.candidates.back().version.text();
-  return fmt::format("has no version that matches `{}`, only {}", universe.text(fact),
-                     newest == oldest ? newest : oldest + " – " + newest);
-}
 
-// Steps from the roots to each package, along the facts.
-std::map<PackageId, int> depths(const Universe& universe, const std::vector<uint32_t>& facts) {
-  std::map<PackageId, int> out;
-  for (const uint32_t number : facts) {
-    const Fact& f = universe.facts()[number];
-    if (f.kind == FactKind::root) out[f.target] = 0;
-  }
-  for (bool grown = true; grown;) {
-    grown = false;
-    for (const uint32_t number : facts) {
-      const Fact& f = universe.facts()[number];
-      if (f.kind != FactKind::dependency || out.count(f.package) == 0) continue;
-      grown = out.emplace(f.target, out[f.package] + 1).second || grown;
+  template <typename Tell>
+  void each(FactKind kind, Tell tell) {
+    for (const uint32_t number : facts_) {
+      if (universe_.facts()[number].kind == kind) tell(universe_.facts()[number]);
     }
   }
-  return out;
-}
 
-// Packages released in lockstep need another range of each other in every version: told in one line.
-std::vector<Fact> grouped_dependencies(const Universe& universe, const std::vector<uint32_t>& facts) {
-  std::map<std::pair<PackageId, PackageId>, size_t> ranges;
-  const auto pair_of = [](const Fact& f) { return std::pair(f.package, f.target); };
-  std::vector<const Fact*> dependencies;
-  for (const uint32_t number : facts) {
-    const Fact& f = universe.facts()[number];
-    if (f.kind != FactKind::dependency) continue;
-    dependencies.push_back(&f);
-    ++ranges[pair_of(f)];
+  std::string versions(const Fact& fact) const {
+    return universe_.label(fact.package) + " " +
+           version_runs(universe_.base_of(fact.package).candidates, fact.versions);
   }
-  std::map<PackageId, int> depth = depths(universe, facts);
-  const auto depth_of = [&](const Fact* f) { return depth.try_emplace(f->package, INT_MAX).first->second; };
-  std::stable_sort(dependencies.begin(), dependencies.end(),
-                   [&](const Fact* a, const Fact* b) { return depth_of(a) < depth_of(b); });
-  std::vector<Fact> out;
-  for (const Fact* f : dependencies) {
-    const auto same = [&](const Fact& other) { return pair_of(other) == pair_of(*f); };
-    const size_t count = ranges[pair_of(*f)];
-    const auto told = std::find_if(out.begin(), out.end(), same);
-    if (count <= kMostRangesShown || told == out.end()) {
-      out.push_back(*f);
-      if (count > kMostRangesShown) out.back().reason = fmt::format(" and so on: {} different ranges", count);
-    } else {
-      told->versions |= f->versions;
+
+  void tell_roots() {
+    each(FactKind::root, [&](const Fact& f) {
+      const std::string& name = universe_.base_of(f.target).name;
+      if (std::find(out_.involved_roots.begin(), out_.involved_roots.end(), name) == out_.involved_roots.end()) {
+        out_.involved_roots.push_back(name);
+      }
+      const RootRequirement& root = *universe_.active_roots()[f.index];
+      out_.conflict.roots.push_back(static_cast<size_t>(&root - request_.roots.data()));
+      say(root.origin, "needs " + (f.need.override == nullptr ? universe_.text(f) : as_written(root.requirement)) +
+                           scope_note(root.scope));
+    });
+  }
+
+  static std::string as_written(const Requirement& r) {
+    const std::string extras = r.extras.empty() ? "" : "[" + join(r.extras, ",") + "]";
+    return r.key + extras + (r.url.empty() ? r.specifiers.text() : " @ " + r.url);
+  }
+
+  static std::string scope_note(const std::string& scope) {
+    const size_t colon = scope.find(':');
+    return colon == scope.npos ? "" : fmt::format("   ({} `{}`)", scope.substr(0, colon), scope.substr(colon + 1));
+  }
+
+  void tell_constraints() {
+    each(FactKind::constraint, [&](const Fact& f) {
+      out_.clues.constraints.push_back(f.index);
+      say(request_.constraints[f.index].origin, "constraint: allows only " + universe_.text(f));
+    });
+  }
+
+  void tell_overrides() {
+    for (const uint32_t number : facts_) {
+      const RootRequirement* override = universe_.facts()[number].need.override;
+      if (override == nullptr) continue;
+      out_.clues.overrides.push_back(static_cast<size_t>(override - request_.overrides.data()));
+      say(override->origin, "override: whoever needs it gets " + as_written(override->requirement));
     }
   }
-  return out;
-}
+
+  void tell_dependencies() {
+    const std::vector<Fact> told = told_dependencies(universe_, facts_);
+    std::vector<bool> done(told.size());
+    for (size_t i = 0; i < told.size(); ++i) {
+      if (done[i]) continue;
+      const std::vector<size_t> row = chain(told, i);
+      if (row.size() < kShortestCompressed) {
+        say(versions(told[i]), "needs " + universe_.text(told[i]) + told[i].reason + override_note(told[i]));
+        continue;
+      }
+      std::vector<std::string> by;
+      for (const size_t link : row) {
+        done[link] = true;
+        if (link != row.back()) by.push_back(universe_.label(told[link].target));
+      }
+      const Fact& last = told[row.back()];
+      say(versions(told[i]), fmt::format("leads by {} to {}", join(by, ", "), universe_.text(last) + last.reason));
+    }
+  }
+
+  static std::string override_note(const Fact& fact) { return fact.need.override == nullptr ? "" : "   (overridden)"; }
+
+  // Dependencies that follow `first` through packages about which there is nothing else to say.
+  std::vector<size_t> chain(const std::vector<Fact>& told, size_t first) const {
+    std::vector<size_t> out{first};
+    while (out.size() <= told.size()) {
+      const PackageId at = told[out.back()].target;
+      std::optional<size_t> next;
+      size_t mentions = 0;
+      for (size_t i = 0; i < told.size(); ++i) {
+        mentions += (told[i].package == at ? 1 : 0) + (told[i].target == at ? 1 : 0);
+        if (told[i].package == at) next = i;
+      }
+      for (const uint32_t number : facts_) {
+        const Fact& f = universe_.facts()[number];
+        const bool at_target = f.kind == FactKind::root && f.target == at;
+        if (at_target || (f.kind != FactKind::root && f.kind != FactKind::dependency && f.package == at)) ++mentions;
+      }
+      const bool plain = told[first].reason.empty() && next && told[*next].need.override == nullptr;
+      if (!plain || mentions != 2) break;
+      out.push_back(*next);
+    }
+    return out;
+  }
+
+  // The packages that something is asked of, in the order first named.
+  std::vector<PackageId> bases() const {
+    std::vector<PackageId> out;
+    for (const uint32_t number : facts_) {
+      const Fact& f = universe_.facts()[number];
+      if (f.kind != FactKind::root && f.kind != FactKind::dependency) continue;
+      const PackageId base = universe_.info(f.target).base;
+      if (std::find(out.begin(), out.end(), base) == out.end()) out.push_back(base);
+    }
+    return out;
+  }
+
+  void tell_end(PackageId base) {
+    const PackageInfo& info = universe_.info(base);
+    const Demands demands = demands_on(universe_, facts_, base);
+    if (demands.any_url && info.from_index == 0 && !demands.any_unmatched) return;
+    if (info.candidates.empty()) {
+      tell_left_out(base, demands, false);
+      if (info.note.empty()) return say(info.name, "has no usable version");
+      return say(info.name, (info.note.starts_with("no ") ? "has " : "is ") + info.note);
+    }
+    const std::string none = no_common_version(demands);
+    if (!none.empty()) say(info.name, none);
+    const bool told = tell_left_out(base, demands, true);
+    if (demands.any_unmatched && !told) {
+      each(FactKind::root, [&](const Fact& f) { tell_unmatched(base, f); });
+      each(FactKind::dependency, [&](const Fact& f) { tell_unmatched(base, f); });
+    }
+  }
+
+  void tell_unmatched(PackageId base, const Fact& fact) {
+    if (!fact.matches_none || universe_.info(fact.target).base != base) return;
+    const PackageInfo& target = universe_.info(base);
+    if (!target.urls.front().empty()) {
+      return say(target.name,
+                 fmt::format("is version {} by {}", target.candidates.front().version.text(), target.urls.front()));
+    }
+    const std::string newest = target.candidates.front().version.text();
+    const std::string oldest = target.candidates.back().version.text();
+    const std::string asked = fact.need.specifier->set.text();
+    say(target.name, fmt::format("has no version that matches `{}`, only {}", target.name + asked,
+                                 newest == oldest ? newest : oldest + " – " + newest));
+  }
+
+  // Versions that would do if the target or the cutoff were another. Without a demand that they alone meet, only those
+  // newer than any that can be had: that a package of ten years ago has no wheel for this machine helps nobody.
+  bool tell_left_out(PackageId base, const Demands& demands, bool aloud) {
+    const PackageInfo& info = universe_.info(base);
+    struct Group {
+      std::string reason;
+      std::vector<Candidate> versions;
+    };
+    std::vector<Group> groups;
+    for (const Provider::LeftOut& version : provider_.left_out(info.name)) {
+      const bool newest = info.from_index == 0 || version.version > info.candidates.front().version;
+      if (!demands.accept(version.version) || (!newest && !demands.contradict)) continue;
+      if (version.version.is_prerelease() && !info.wants_prereleases) continue;
+      if (!version.requires_python.empty()) out_.clues.requires_pythons.insert(version.requires_python);
+      if (version.uploaded_ms) note_hidden(info.name, version);
+      const auto same = [&](const Group& g) { return g.reason == version.reason; };
+      auto group = std::find_if(groups.begin(), groups.end(), same);
+      if (group == groups.end()) group = groups.insert(groups.end(), {version.reason, {}});
+      group->versions.push_back({version.version});
+    }
+    if (!aloud) return false;
+    for (size_t i = 0; i < groups.size() && i < kMostReasons; ++i) {
+      const std::string newest = groups[i].versions.front().version.text();
+      const std::string oldest = groups[i].versions.back().version.text();
+      say(info.name + " " + (newest == oldest ? newest : oldest + " – " + newest), groups[i].reason);
+    }
+    return !groups.empty();
+  }
+
+  void note_hidden(const std::string& name, const Provider::LeftOut& version) {
+    const auto [entry, is_new] = out_.clues.hidden.try_emplace(name, version.version, *version.uploaded_ms);
+    if (*version.uploaded_ms < entry->second.second) entry->second = {version.version, *version.uploaded_ms};
+  }
+
+  void tell_unusable() {
+    std::map<PackageId, size_t> told;
+    for (const uint32_t number : facts_) {
+      const Fact& f = universe_.facts()[number];
+      if (f.kind < FactKind::unusable) continue;
+      if (f.kind == FactKind::prerelease) out_.clues.prereleases.insert(universe_.base_of(f.package).name);
+      std::string reason = universe_.text(f);
+      constexpr std::string_view kPython = "requires python ";
+      if (reason.starts_with(kPython)) {
+        const std::string python = reason.substr(kPython.size());
+        out_.clues.requires_pythons.insert(python);
+        reason = fmt::format("needs python {}, the target has {}", python, request_.target.python_version);
+      }
+      if (++told[f.package] <= kMostReasons) say(versions(f), reason);
+    }
+    for (const auto& [package, count] : told) {
+      if (count > kMostReasons) {
+        say(universe_.label(package),
+            fmt::format("has {} more reasons why versions cannot be used", count - kMostReasons));
+      }
+    }
+  }
+
+  void note_what_was_read() {
+    if (!request_.suggest) return;
+    for (PackageId p = 0; p < universe_.size(); ++p) {
+      const PackageInfo& info = universe_.info(p);
+      if (info.base != p || !info.loaded) continue;
+      out_.clues.read_packages.insert(info.name);
+      for (size_t v = 0; v < info.candidates.size(); ++v) {
+        if (info.needs[v] && info.candidates[v].sdist_only) {
+          out_.clues.read_sdists.emplace(info.name, info.candidates[v].version.text());
+        }
+      }
+    }
+  }
+
+  void sort_clues() {
+    for (std::vector<size_t>* list : {&out_.conflict.roots, &out_.clues.constraints, &out_.clues.overrides}) {
+      std::sort(list->begin(), list->end());
+      list->erase(std::unique(list->begin(), list->end()), list->end());
+    }
+  }
+
+  const SolveRequest& request_;
+  Provider& provider_;
+  const Universe& universe_;
+  const std::vector<uint32_t>& facts_;
+  Explanation out_;
+};
 
 }  // namespace
 
-// Newest facts are dropped first, so that what is left is nearest to the roots; whole stretches before single ones.
-std::vector<uint32_t> needed_facts(const Engine& engine, IncompatibilityId contradiction) {
-  std::vector<IncompatibilityId> core = outside_causes(engine, contradiction);
-  int64_t steps_left = kThinningSteps;
-  for (size_t width = std::max<size_t>(core.size() / 2, 1); width > 0; width /= 2) {
-    for (size_t end = core.size(); end > 0 && steps_left > 0;) {
-      const size_t begin = end > width ? end - width : 0;
-      std::vector<IncompatibilityId> rest = core;
-      rest.erase(rest.begin() + static_cast<ptrdiff_t>(begin), rest.begin() + static_cast<ptrdiff_t>(end));
-      if (contradict(engine, rest, steps_left)) core = std::move(rest);
-      end = begin;
-    }
-  }
-  std::vector<uint32_t> facts;
-  for (const IncompatibilityId id : core) facts.push_back(engine.incompatibility(id).fact);
-  std::sort(facts.begin(), facts.end());
-  return facts;
-}
-
-std::string version_runs(const std::vector<Candidate>& candidates, const VersionSet& versions) {
-  struct Run {
-    uint32_t newest, oldest;
-  };
-  const auto count = static_cast<uint32_t>(candidates.size());
-  const auto bridged = [&](uint32_t from, uint32_t to) {
-    for (uint32_t v = from + 1; v < to; ++v) {
-      if (!candidates[v].yanked && !candidates[v].version.is_prerelease()) return false;
-    }
-    return true;
-  };
-  std::vector<Run> runs;
-  for (uint32_t v = versions.next(0); v < count; v = versions.next(v + 1)) {
-    if (!runs.empty() && bridged(runs.back().oldest, v)) {
-      runs.back().oldest = v;
-    } else {
-      runs.push_back({v, v});
-    }
-  }
-  std::vector<std::string> parts;
-  for (size_t i = 0; i < runs.size() && i < kMostRuns; ++i) {
-    const std::string newest = candidates[runs[i].newest].version.text();
-    const std::string oldest = candidates[runs[i].oldest].version.text();
-    parts.push_back(newest == oldest ? newest : fmt::format("{} – {}", oldest, newest));
-  }
-  std::reverse(parts.begin(), parts.end());
-  const std::string text = join(parts, ", ");
-  return runs.size() > kMostRuns ? fmt::format("{} and {} older runs", text, runs.size() - kMostRuns) : text;
-}
-
-NoSolution explain(const SolveRequest& request, const Universe& universe, const std::vector<uint32_t>& facts) {
-  NoSolution out;
-  const auto say = [&](std::string origin, std::string text) {
-    const auto same = [&](const ConflictLine& line) { return line.origin == origin && line.text == text; };
-    if (std::any_of(out.lines.begin(), out.lines.end(), same)) return;
-    out.lines.push_back({std::move(origin), std::move(text)});
-  };
-  const auto of_kind = [&](auto wanted, auto tell) {
-    for (const uint32_t number : facts) {
-      if (wanted(universe.facts()[number])) tell(universe.facts()[number]);
-    }
-  };
-  const auto versions = [&](const Fact& fact) {
-    return universe.label(fact.package) + " " + version_runs(universe.base_of(fact.package).candidates, fact.versions);
-  };
-  of_kind([](const Fact& f) { return f.kind == FactKind::root; },
-          [&](const Fact& f) {
-            const std::string& name = universe.base_of(f.target).name;
-            if (std::find(out.involved_roots.begin(), out.involved_roots.end(), name) == out.involved_roots.end()) {
-              out.involved_roots.push_back(name);
-            }
-            say(universe.active_roots()[f.index]->origin, "needs " + universe.text(f));
-          });
-  of_kind([](const Fact& f) { return f.kind == FactKind::constraint; },
-          [&](const Fact& f) { say(request.constraints[f.index].origin, "allows only " + universe.text(f)); });
-  for (const Fact& f : grouped_dependencies(universe, facts)) say(versions(f), "needs " + universe.text(f) + f.reason);
-  of_kind([](const Fact& f) { return f.matches_none; },
-          [&](const Fact& f) { say(universe.base_of(f.target).name, requires_nothing_fits(universe, f)); });
-  of_kind([](const Fact& f) { return f.kind >= FactKind::unusable; },
-          [&](const Fact& f) { say(versions(f), universe.text(f)); });
-  return out;
+Explanation explain(const SolveRequest& request, Provider& provider, const Universe& universe,
+                    const std::vector<uint32_t>& facts) {
+  return Story(request, provider, universe, facts).tell();
 }
 
 }  // namespace dae::resolver

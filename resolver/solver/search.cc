@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "resolver/solver/explain.h"
 
 namespace dae::resolver {
 
@@ -273,9 +274,12 @@ void Search::give_up(PackageId walked, const std::string& message, const std::st
     if (info.needs[v]) lowest = info.candidates[v].version.text();
   }
   if (lowest.empty()) lowest = "…";
-  std::string why = cause;
+  std::string clash = most == 0 ? "do not go together" : fmt::format("clashed {} times", most);
+  if (other == walked) other = refused_by(engine_, universe_, walked).value_or(walked);
+  std::string why = fmt::format("{}; {}", asked_now(engine_, universe_, walked), cause);
   if (other != walked) {
-    why = fmt::format("`{}` and `{}` clashed {} times; {}", info.name, universe_.info(other).name, most, cause);
+    why = fmt::format("`{}` and `{}` {} ({}; {}); {}", info.name, universe_.info(other).name, clash,
+                      asked_now(engine_, universe_, walked), asked_now(engine_, universe_, other), cause);
   }
   throw error.because(why).with_hint(
       fmt::format("say how old it may be, as in `{}>={}`, or relax what limits it", info.name, lowest));
@@ -288,8 +292,13 @@ void Search::run_out_of_steps() const {
   if (worst == pairs_.end()) throw error;
   const std::string later = universe_.label(worst->first.first);
   const std::string earlier = universe_.label(worst->first.second);
-  throw error.because(fmt::format("`{}` and `{}` clashed {} times", later, earlier, worst->second))
-      .with_hint(fmt::format("narrow one of them down, say `{}>=…`", earlier));
+  const auto& [pair, count] = *worst;
+  const PackageInfo& newest = universe_.base_of(pair.first);
+  const std::string bound = newest.candidates.empty() ? "…" : newest.candidates.front().version.text();
+  throw error
+      .because(fmt::format("`{}` and `{}` clashed {} times ({}; {})", later, earlier, count,
+                           asked_now(engine_, universe_, pair.first), asked_now(engine_, universe_, pair.second)))
+      .with_hint(fmt::format("narrow one of them down, say `{}>={}`", newest.name, bound));
 }
 
 }  // namespace dae::resolver

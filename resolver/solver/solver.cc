@@ -5,6 +5,7 @@
 #include "resolver/solver/explain.h"
 #include "resolver/solver/pinning.h"
 #include "resolver/solver/search.h"
+#include "resolver/solver/suggest.h"
 
 namespace dae::resolver {
 
@@ -26,7 +27,7 @@ bool take_up_prereleases(const SolveRequest& request, const Universe& universe, 
 
 }  // namespace
 
-std::variant<Resolution, NoSolution> solve(const SolveRequest& request, Provider& provider) {
+std::variant<Resolution, Explanation> answer(const SolveRequest& request, Provider& provider) {
   Remembered remembered;
   RequirementTexts texts(request.target.markers());
   int64_t steps = 0;
@@ -40,7 +41,9 @@ std::variant<Resolution, NoSolution> solve(const SolveRequest& request, Provider
     if (end == SearchEnd::no_solution) {
       const std::vector<uint32_t> facts = needed_facts(engine, search.contradiction());
       if (take_up_prereleases(request, universe, facts, remembered)) continue;
-      return explain(request, universe, facts);
+      Explanation out = explain(request, provider, universe, facts);
+      out.steps = steps;
+      return out;
     }
     Pinning pinning(engine, universe);
     Resolution resolution = pinning.run();
@@ -52,6 +55,14 @@ std::variant<Resolution, NoSolution> solve(const SolveRequest& request, Provider
     }
     return resolution;
   }
+}
+
+std::variant<Resolution, NoSolution> solve(const SolveRequest& request, Provider& provider) {
+  auto outcome = answer(request, provider);
+  if (auto* resolution = std::get_if<Resolution>(&outcome)) return std::move(*resolution);
+  auto& first = std::get<Explanation>(outcome);
+  if (request.suggest) return look_further(request, provider, std::move(first));
+  return NoSolution{first.conflict.lines, std::move(first.involved_roots), {first.conflict}, {}};
 }
 
 }  // namespace dae::resolver

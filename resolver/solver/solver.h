@@ -93,7 +93,8 @@ struct SolveRequest {
   int64_t max_steps = 2'000'000;  // then Error failed naming the pair that clashed most
   // Without a solution, look for more conflicts and for changes that help, for up to about two seconds.
   bool suggest = false;
-  // A provider for another target or another cutoff (nullopt: none), to find out whether that would help; may be empty.
+  // A provider for another target or another cutoff (nullopt: the same), to find out whether that would help; may be
+  // empty.
   std::function<std::unique_ptr<Provider>(const Target& target, std::optional<int64_t> cutoff_ms)> other_provider = {};
 };
 

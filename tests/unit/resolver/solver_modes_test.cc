@@ -95,7 +95,8 @@ TEST(SolverConstraints, ThatContradictEachOtherAreBothNamed) {
   request.constraints.push_back({Requirement::parse("a>=2"), "two.txt:1"});
   EXPECT_EQ(outcome_text(solve(request, p)),
             "no solution\npyproject.toml:1: needs a\none.txt:1: constraint: allows only a<2\ntwo.txt:1: constraint: "
-            "allows only a>=2\n");
+            "allows only a>=2\n"
+            "a: has no version in both `<2` and `>=2`\n");
 }
 
 TEST(SolverScopes, TellWhichRootsLeadToAPin) {

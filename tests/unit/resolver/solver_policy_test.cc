@@ -111,8 +111,9 @@ TEST(SolverConstraints, LimitVersionsAndPullNothingIn) {
   EXPECT_EQ(outcome_text(solve(request, p)), "a 1.0, b 1.0");
   request.constraints.push_back({Requirement::parse("b>=2"), "constraints.txt:4"});
   EXPECT_EQ(outcome_text(solve(request, p)),
-            "no solution\npyproject.toml:1: needs a\nconstraints.txt:1: allows only b<2\n"
-            "constraints.txt:4: allows only b>=2\na 1.0: needs b\n");
+            "no solution\npyproject.toml:1: needs a\nconstraints.txt:1: constraint: allows only b<2\n"
+            "constraints.txt:4: constraint: allows only b>=2\na 1.0: needs b\n"
+            "b: has no version in both `<2` and `>=2`\n");
 }
 
 TEST(SolverDirectReferences, StandForThePackageWithoutAskingTheIndex) {

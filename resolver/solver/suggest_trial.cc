@@ -1,0 +1,138 @@
+#include "resolver/solver/suggest_trial.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace dae::resolver {
+
+namespace {
+constexpr int64_t kMostMs = 2'000;
+constexpr int64_t kMostSteps = 400'000;      // of all trials: the first bound to be met where everything is at hand
+constexpr int64_t kMostStepsOfOne = 20'000;  // far more than a solution takes that there is
+constexpr int64_t kMostLookups = 2'000;      // of what the search did not look at
+int64_t now_ms() {
+  return SystemClock().monotonic_ms();
+}
+}  // namespace
+
+// Hands on what may be asked; ends the trial where the bounds are.
+class Trials::BoundedProvider final : public Provider {
+ public:
+  BoundedProvider(Trials& trials, Provider& inner, SdistsToBuild unread, bool known)
+      : trials_(trials), inner_(inner), unread_(unread), known_(known) {}
+
+  const Versions& versions(const std::string& package) override {
+    look_up(package);
+    const Versions& found = inner_.versions(package);
+    versions_[package] = &found;
+    return found;
+  }
+  const Dependencies& dependencies(const std::string& package, const Version& version) override {
+    trials_.check_time();
+    if (is_sdist(package, version) && !(known_ && trials_.sdists_.contains({package, version.text()}))) {
+      if (unread_ == SdistsToBuild::stop) throw Stop();
+      static const Dependencies not_read = [] {
+        Dependencies out;
+        out.unusable = "may have to be built";
+        return out;
+      }();
+      return not_read;
+    }
+    if (trials_.metadata_.emplace(package, version.text()).second) trials_.spend_lookup();
+    return inner_.dependencies(package, version);
+  }
+  Candidate direct(const std::string& package, const std::string& url) override {
+    trials_.check_time();
+    return inner_.direct(package, url);
+  }
+  void prefetch(const std::vector<std::string>& packages) override {
+    for (const std::string& package : packages) look_up(package);
+    inner_.prefetch(packages);
+  }
+  void prefetch_metadata(const std::string& package, const Version& version) override {
+    if (!is_sdist(package, version)) inner_.prefetch_metadata(package, version);
+  }
+  std::vector<LeftOut> left_out(const std::string& package) override { return inner_.left_out(package); }
+
+ private:
+  void look_up(const std::string& package) {
+    trials_.check_time();
+    if (trials_.packages_.insert(package).second) trials_.spend_lookup();
+  }
+  bool is_sdist(const std::string& package, const Version& version) const {
+    const auto known = versions_.find(package);
+    if (known == versions_.end()) return false;
+    const auto& list = known->second->candidates;
+    const auto found = std::find_if(list.begin(), list.end(), [&](const Candidate& c) { return c.version == version; });
+    return found != list.end() && found->sdist_only;
+  }
+
+  Trials& trials_;
+  Provider& inner_;
+  const SdistsToBuild unread_;
+  const bool known_;
+  std::map<std::string, const Versions*> versions_;
+};
+
+Trials::Trials(const SolveRequest& request, Provider& provider, const Clues& known)
+    : request_(request),
+      provider_(provider),
+      packages_(known.read_packages),
+      sdists_(known.read_sdists),
+      deadline_ms_(now_ms() + kMostMs),
+      steps_left_(kMostSteps),
+      lookups_left_(kMostLookups) {}
+
+void Trials::spend_lookup() {
+  if (--lookups_left_ < 0) throw Stop();
+}
+
+void Trials::check_time() const {
+  if (now_ms() > deadline_ms_) throw Stop();
+}
+
+bool Trials::exhausted() const {
+  return steps_left_ <= 0 || lookups_left_ <= 0 || now_ms() > deadline_ms_;
+}
+
+std::optional<std::variant<Resolution, Explanation>> Trials::run(const World& world, SdistsToBuild unread) {
+  if (exhausted()) return std::nullopt;
+  SolveRequest request = world.request;
+  std::vector<size_t> numbers;
+  request.roots.clear();
+  for (size_t i = 0; i < world.request.roots.size(); ++i) {
+    if (world.without.contains(i)) continue;
+    request.roots.push_back(world.request.roots[i]);
+    numbers.push_back(i);
+  }
+  request.max_steps = std::min(steps_left_, kMostStepsOfOne);
+  request.suggest = false;
+  try {
+    std::unique_ptr<Provider> other;
+    if (world.elsewhere) other = request_.other_provider(world.request.target, world.cutoff_ms);
+    BoundedProvider bounded(*this, other ? *other : provider_, unread, !other);
+    auto out = answer(request, bounded);
+    if (auto* explanation = std::get_if<Explanation>(&out)) {
+      steps_left_ -= explanation->steps;
+      for (size_t& root : explanation->conflict.roots) root = numbers[root];
+    } else {
+      steps_left_ -= std::get<Resolution>(out).steps;
+    }
+    return out;
+  } catch (const Stop&) {
+    // The next one may take less.
+  } catch (const Error&) {
+    steps_left_ -= request.max_steps;  // what cannot be fetched or answered is no news here: the conflict is
+  }
+  return std::nullopt;
+}
+
+std::optional<Resolution> Trials::works(const World& world) {
+  auto outcome = run(world, SdistsToBuild::leave_out);
+  if (!outcome || !std::holds_alternative<Resolution>(*outcome)) return std::nullopt;
+  return std::get<Resolution>(std::move(*outcome));
+}
+
+}  // namespace dae::resolver

@@ -1,0 +1,41 @@
+#pragma once
+// Solving again with something changed, within bounds: of time, of steps, of what may be fetched; nothing is built.
+#include "resolver/solver/explain.h"
+
+namespace dae::resolver {
+
+// A request as somebody could have written it instead.
+struct World {
+  SolveRequest request;
+  std::set<size_t> without;  // of its roots
+  std::optional<int64_t> cutoff_ms;
+  bool elsewhere = false;  // another target or cutoff: another provider
+};
+
+class Trials {
+ public:
+  Trials(const SolveRequest& request, Provider& provider, const Clues& known);
+
+  enum class SdistsToBuild { stop, leave_out };
+  // nullopt when it cannot be told within the bounds. Roots of a conflict are numbered as in world.request.
+  std::optional<std::variant<Resolution, Explanation>> run(const World& world, SdistsToBuild unread);
+  // Whether there is a solution, and which.
+  std::optional<Resolution> works(const World& world);
+  bool exhausted() const;
+
+ private:
+  class BoundedProvider;
+  struct Stop {};
+  void spend_lookup();
+  void check_time() const;
+
+  const SolveRequest& request_;
+  Provider& provider_;
+  std::set<std::string> packages_;
+  std::set<std::pair<std::string, std::string>> sdists_;
+  std::set<std::pair<std::string, std::string>> metadata_;
+  const int64_t deadline_ms_;
+  int64_t steps_left_, lookups_left_;
+};
+
+}  // namespace dae::resolver
