@@ -187,7 +187,7 @@ void write_file_atomic(const Path& path, std::string_view bytes, mode_t mode, Du
     if (!fd.valid()) fail("write", path);
     write_all(fd.get(), bytes, path);
     if (::fchmod(fd.get(), mode) != 0) fail("change the mode of", path);
-    if (durability == Durability::fsync && ::fsync(fd.get()) != 0) fail("flush", path);
+    if (durability != Durability::none && ::fsync(fd.get()) != 0) fail("flush", path);
   }
   if (::rename(temporary.path.c_str(), path.c_str()) != 0) fail("replace", path);
   temporary.keep = true;

@@ -110,7 +110,7 @@ int run(const Options& options, Context& context) {
   if (options.dry_run) return dry_run(options, context, app, pinned, project, python, which);
 
   if (new_text != old_text) write_file_atomic(project.path, new_text);
-  if (pinned.lock_changed) write_file_atomic(subject.lock, pinned.text);
+  if (pinned.lock_changed) write_file_atomic(subject.lock, pinned.text, 0644, Durability::contents);
   if (options.no_sync) {
     if (context.globals.json) context.print_json(to_json(pinned.lock(), nullptr, pinned.lock_changed));
     if (pinned.lock_changed) context.say("wrote pylock.toml");

@@ -128,7 +128,7 @@ int run(Options& options, Context& context) {
     if (options.dry_run) {
       context.say(pinned.lock_changed ? "would write " + lock_name + " (dry run)" : "nothing would change (dry run)");
     } else if (pinned.lock_changed) {
-      write_file_atomic(job.subject.lock, pinned.text);
+      write_file_atomic(job.subject.lock, pinned.text, 0644, Durability::contents);
       context.say("wrote " + lock_name);
     } else {
       context.say(lock_name + " stays as it is");

@@ -85,7 +85,7 @@ int run(const Options& options, Context& context) {
     return 0;
   }
   write_file_atomic(project.path, new_text);
-  if (pinned.lock_changed) write_file_atomic(subject.lock, pinned.text);
+  if (pinned.lock_changed) write_file_atomic(subject.lock, pinned.text, 0644, Durability::contents);
   if (pinned.lock_changed) context.say("wrote pylock.toml");
   if (!options.no_sync) {
     const EnvironmentChange change =
