@@ -111,7 +111,7 @@ class Lock(DaeTest):
         result = self.dae("lock", "web.in", "--exclude-newer", "2019-12-30", code=6)
         self.assertRegex(result.err, "2019-12-3[01]")
         self.dae("lock", "web.in", "--exclude-newer", "2020-01-02")
-        self.assertIn("2020-01-02", (self.work / "pylock.web.toml").read_text())
+        self.assertIn("cutoff = \"2020-01-03T00:00:00Z\"", (self.work / "pylock.web.toml").read_text(), "the day is included")
 
     def test_a_lock_with_conflict_markers_is_mended(self):
         app = self.create_app(install=False)
