@@ -152,6 +152,7 @@ class Story {
     const Demands demands = demands_on(universe_, facts_, base);
     if (demands.any_url && info.from_index == 0 && !demands.any_unmatched) return;
     if (info.candidates.empty()) {
+      out_.clues.unseen = out_.clues.unseen || info.note == kNotLookedAt;
       tell_left_out(base, demands, false);
       if (info.note.empty()) return say(info.name, "has no usable version");
       return say(info.name, (info.note.starts_with("no ") ? "has " : "is ") + info.note);
@@ -220,6 +221,7 @@ class Story {
       if (f.kind < FactKind::unusable) continue;
       if (f.kind == FactKind::prerelease) out_.clues.prereleases.insert(universe_.base_of(f.package).name);
       std::string reason = universe_.text(f);
+      out_.clues.unseen = out_.clues.unseen || reason == kNotLookedAt;
       constexpr std::string_view kPython = "requires python ";
       if (reason.starts_with(kPython)) {
         const std::string python = reason.substr(kPython.size());

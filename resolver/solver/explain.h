@@ -7,8 +7,12 @@ namespace dae::resolver {
 // The facts a contradiction was derived from, thinned out until each of them is needed. Ascending.
 std::vector<uint32_t> needed_facts(const Engine& engine, IncompatibilityId contradiction);
 
+// Why a version cannot be used, or a package has none, in a trial that may not look: not true of the package.
+inline constexpr const char* kNotLookedAt = "not looked at";
+
 // What a conflict rests on: where to look for changes that help.
 struct Clues {
+  bool unseen = false;                         // something was not looked at: see kNotLookedAt
   std::vector<size_t> constraints, overrides;  // of the request, ascending
   std::set<std::string> prereleases;           // packages of which pre-releases are ruled out
   std::set<std::string> requires_pythons;      // which the target does not meet

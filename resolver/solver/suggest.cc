@@ -19,7 +19,7 @@ bool find_independent(Trials& trials, const SolveRequest& request, std::vector<E
     const auto& roots = conflicts.back().conflict.roots;
     if (roots.empty()) break;
     world.without.insert(roots.begin(), roots.end());
-    auto outcome = trials.run(world, Trials::SdistsToBuild::stop);
+    auto outcome = trials.run(world);
     if (!outcome) break;
     if (auto* next = std::get_if<Explanation>(&*outcome)) {
       if (conflicts.size() == kMostConflicts) break;

@@ -20,28 +20,35 @@ int64_t now_ms() {
 // Hands on what may be asked; ends the trial where the bounds are.
 class Trials::BoundedProvider final : public Provider {
  public:
-  BoundedProvider(Trials& trials, Provider& inner, SdistsToBuild unread, bool known)
-      : trials_(trials), inner_(inner), unread_(unread), known_(known) {}
+  BoundedProvider(Trials& trials, Provider& inner, bool known) : trials_(trials), inner_(inner), known_(known) {}
 
   const Versions& versions(const std::string& package) override {
     look_up(package);
-    const Versions& found = inner_.versions(package);
-    versions_[package] = &found;
-    return found;
+    static const Versions not_looked_at{{}, kNotLookedAt, {}};
+    const Versions* found = &not_looked_at;
+    try {
+      found = &inner_.versions(package);
+    } catch (const Error&) {
+      // Its page cannot be had: no reason to withhold what is known without it.
+    }
+    versions_[package] = found;
+    return *found;
   }
   const Dependencies& dependencies(const std::string& package, const Version& version) override {
+    static const Dependencies not_looked_at = [] {
+      Dependencies out;
+      out.unusable = kNotLookedAt;
+      return out;
+    }();
     trials_.check_time();
-    if (is_sdist(package, version) && !(known_ && trials_.sdists_.contains({package, version.text()}))) {
-      if (unread_ == SdistsToBuild::stop) throw Stop();
-      static const Dependencies not_read = [] {
-        Dependencies out;
-        out.unusable = "may have to be built";
-        return out;
-      }();
-      return not_read;
-    }
+    const bool built = known_ && trials_.sdists_.contains({package, version.text()});
+    if (is_sdist(package, version) && !built) return not_looked_at;
     if (trials_.metadata_.emplace(package, version.text()).second) trials_.spend_lookup();
-    return inner_.dependencies(package, version);
+    try {
+      return inner_.dependencies(package, version);
+    } catch (const Error&) {
+      return not_looked_at;
+    }
   }
   Candidate direct(const std::string& package, const std::string& url) override {
     trials_.check_time();
@@ -71,7 +78,6 @@ class Trials::BoundedProvider final : public Provider {
 
   Trials& trials_;
   Provider& inner_;
-  const SdistsToBuild unread_;
   const bool known_;
   std::map<std::string, const Versions*> versions_;
 };
@@ -97,7 +103,7 @@ bool Trials::exhausted() const {
   return steps_left_ <= 0 || lookups_left_ <= 0 || now_ms() > deadline_ms_;
 }
 
-std::optional<std::variant<Resolution, Explanation>> Trials::run(const World& world, SdistsToBuild unread) {
+std::optional<std::variant<Resolution, Explanation>> Trials::run(const World& world) {
   if (exhausted()) return std::nullopt;
   SolveRequest request = world.request;
   std::vector<size_t> numbers;
@@ -112,10 +118,11 @@ std::optional<std::variant<Resolution, Explanation>> Trials::run(const World& wo
   try {
     std::unique_ptr<Provider> other;
     if (world.elsewhere) other = request_.other_provider(world.request.target, world.cutoff_ms);
-    BoundedProvider bounded(*this, other ? *other : provider_, unread, !other);
+    BoundedProvider bounded(*this, other ? *other : provider_, !other);
     auto out = answer(request, bounded);
     if (auto* explanation = std::get_if<Explanation>(&out)) {
       steps_left_ -= explanation->steps;
+      if (explanation->clues.unseen) return std::nullopt;
       for (size_t& root : explanation->conflict.roots) root = numbers[root];
     } else {
       steps_left_ -= std::get<Resolution>(out).steps;
@@ -130,7 +137,7 @@ std::optional<std::variant<Resolution, Explanation>> Trials::run(const World& wo
 }
 
 std::optional<Resolution> Trials::works(const World& world) {
-  auto outcome = run(world, SdistsToBuild::leave_out);
+  auto outcome = run(world);
   if (!outcome || !std::holds_alternative<Resolution>(*outcome)) return std::nullopt;
   return std::get<Resolution>(std::move(*outcome));
 }

@@ -1,5 +1,7 @@
 #pragma once
 // Solving again with something changed, within bounds: of time, of steps, of what may be fetched; nothing is built.
+// Versions that would have to be built, and what cannot be fetched, count as unusable: a solution without them is one
+// all the same, and a conflict is only told when it does not rest on that.
 #include "resolver/solver/explain.h"
 
 namespace dae::resolver {
@@ -16,9 +18,8 @@ class Trials {
  public:
   Trials(const SolveRequest& request, Provider& provider, const Clues& known);
 
-  enum class SdistsToBuild { stop, leave_out };
   // nullopt when it cannot be told within the bounds. Roots of a conflict are numbered as in world.request.
-  std::optional<std::variant<Resolution, Explanation>> run(const World& world, SdistsToBuild unread);
+  std::optional<std::variant<Resolution, Explanation>> run(const World& world);
   // Whether there is a solution, and which.
   std::optional<Resolution> works(const World& world);
   bool exhausted() const;
