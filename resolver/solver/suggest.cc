@@ -9,29 +9,56 @@ namespace dae::resolver {
 namespace {
 
 constexpr size_t kMostConflicts = 5;
+constexpr int kMostSkipped = 20;
 constexpr size_t kMostShown = 3;  // changes, where one is enough
+
+// Other lines that ask for just the same are part of the conflict, too.
+void add_twins(const SolveRequest& request, Conflict& conflict) {
+  std::set<size_t> roots;
+  std::set<size_t> done;
+  for (const size_t root : conflict.roots) {
+    if (done.contains(root)) continue;
+    const std::vector<size_t> twins = twins_of(request.roots, root);
+    done.insert(twins.begin(), twins.end());
+    roots.insert(twins.begin(), twins.end());
+    const std::string needs = "needs ";
+    for (ConflictLine& line : conflict.lines) {
+      if (line.origin != request.roots[root].origin || !line.text.starts_with(needs)) continue;
+      line.origin = places_of(request.roots, twins);
+      break;
+    }
+  }
+  conflict.roots.assign(roots.begin(), roots.end());
+}
 
 // Conflicts that share no root requirement, shortest first. True when there are no more.
 bool find_independent(Trials& trials, const SolveRequest& request, std::vector<Explanation>& conflicts) {
   World world{request, {}, {}};
-  bool complete = false;
-  while (!complete) {
-    const auto& roots = conflicts.back().conflict.roots;
-    if (roots.empty()) break;
+  add_twins(request, conflicts.back().conflict);
+  std::vector<size_t> roots = conflicts.back().conflict.roots;
+  bool complete = true;
+  for (int skipped = 0; skipped <= kMostSkipped && !roots.empty();) {
     world.without.insert(roots.begin(), roots.end());
     auto outcome = trials.run(world);
-    if (!outcome) break;
-    if (auto* next = std::get_if<Explanation>(&*outcome)) {
-      if (conflicts.size() == kMostConflicts) break;
-      conflicts.push_back(std::move(*next));
+    auto* next = outcome ? std::get_if<Explanation>(&*outcome) : nullptr;
+    if (next == nullptr || conflicts.size() == kMostConflicts) {
+      complete = complete && outcome && next == nullptr;
+      roots.clear();
+      break;
+    }
+    add_twins(request, next->conflict);
+    roots = next->conflict.roots;
+    complete = complete && !next->clues.unseen && !roots.empty();
+    if (next->clues.unseen) {
+      ++skipped;  // what could not be looked at is no news; the rest may have some
     } else {
-      complete = true;
+      conflicts.push_back(std::move(*next));
     }
   }
   std::stable_sort(conflicts.begin(), conflicts.end(), [](const Explanation& a, const Explanation& b) {
     return a.conflict.lines.size() < b.conflict.lines.size();
   });
-  return complete;
+  return complete && roots.empty();
 }
 
 // The roots of one conflict after the other are let in again, changed so that there is a solution still.

@@ -42,8 +42,11 @@ class Finder {
 
   std::vector<Change> run(size_t most) {
     const auto all_lines = [&](auto list, const std::vector<size_t>& indices) {
+      std::set<size_t> done;
       for (const size_t index : indices) {
-        if (found_.size() < most + 2) widen(list, index);
+        if (done.contains(index) || found_.size() >= most + 2) continue;
+        widen(list, index);
+        for (const size_t twin : twins_of(world_.request.*list, index)) done.insert(twin);
       }
     };
     later_cutoff();
@@ -71,9 +74,11 @@ class Finder {
     return outcome;
   }
 
-  World with(List list, size_t index, SpecifierSet specifiers) const {
+  World with(List list, size_t index, const SpecifierSet& specifiers) const {
     World changed = world_;
-    (changed.request.*list)[index].requirement.specifiers = std::move(specifiers);
+    for (const size_t twin : twins_of(world_.request.*list, index)) {
+      (changed.request.*list)[twin].requirement.specifiers = specifiers;
+    }
     return changed;
   }
 
@@ -94,13 +99,14 @@ class Finder {
                       : relaxation.widening == Widening::raises_upper_bound ? upper_bound
                       : relaxation.widening == Widening::moves_pin          ? pin
                                                                             : lower_bound;
+    const std::string origin = places_of(world_.request.*list, twins_of(world_.request.*list, index));
     const char* verb = relaxation.widening == Widening::moves_pin ? "change" : "relax";
     for (const SpecifierSet& option : relaxation.options) {
       World changed = with(list, index, option);
       const std::string text = fmt::format("{} {}`{}` to `{}`", verb, is_constraint ? "the constraint " : "",
                                            written(r), written((changed.request.*list)[index].requirement));
       const bool is_pin = relaxation.widening == Widening::moves_pin;
-      if (offer(std::move(changed), rank, line.origin, text, is_pin ? "" : r.key)) return;
+      if (offer(std::move(changed), rank, origin, text, is_pin ? "" : r.key)) return;
     }
   }
 
@@ -122,12 +128,16 @@ class Finder {
   }
 
   void drop_a_root() {
-    if (conflict_.conflict.roots.size() < 2) return;
+    std::set<size_t> done;
     for (const size_t index : conflict_.conflict.roots) {
-      const RootRequirement& line = world_.request.roots[index];
+      if (done.contains(index)) continue;
+      const std::vector<size_t> twins = twins_of(world_.request.roots, index);
+      done.insert(twins.begin(), twins.end());
+      if (twins.size() == conflict_.conflict.roots.size()) continue;
       World changed = world_;
-      changed.without.insert(index);
-      offer(std::move(changed), removal, line.origin, fmt::format("remove `{}`", written(line.requirement)));
+      changed.without.insert(twins.begin(), twins.end());
+      offer(std::move(changed), removal, places_of(world_.request.roots, twins),
+            fmt::format("remove `{}`", written(world_.request.roots[index].requirement)));
     }
   }
 

@@ -1,5 +1,7 @@
 #include "resolver/solver/suggest_trial.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/clock.h"
@@ -16,6 +18,37 @@ int64_t now_ms() {
   return SystemClock().monotonic_ms();
 }
 }  // namespace
+
+std::vector<size_t> twins_of(const std::vector<RootRequirement>& list, size_t index) {
+  const Requirement& one = list[index].requirement;
+  const std::string specifiers = one.specifiers.text();
+  std::vector<size_t> out;
+  for (size_t i = 0; i < list.size(); ++i) {
+    const Requirement& other = list[i].requirement;
+    if (i == index || (other.key == one.key && other.extras == one.extras && other.url == one.url &&
+                       other.specifiers.text() == specifiers)) {
+      out.push_back(i);
+    }
+  }
+  return out;
+}
+
+std::string places_of(const std::vector<RootRequirement>& list, const std::vector<size_t>& indices) {
+  constexpr size_t kMostPlaces = 4;
+  std::string out, file;
+  size_t shown = 0;
+  std::set<std::string> told;
+  for (const size_t index : indices) {
+    const std::string& origin = list[index].origin;
+    if (!told.insert(origin).second) continue;
+    if (++shown > kMostPlaces) continue;
+    const size_t colon = origin.rfind(':');
+    const bool same_file = colon != origin.npos && !out.empty() && origin.substr(0, colon) == file;
+    out += (out.empty() ? "" : ", ") + (same_file ? origin.substr(colon + 1) : origin);
+    file = colon == origin.npos ? "" : origin.substr(0, colon);
+  }
+  return shown > kMostPlaces ? fmt::format("{} and {} more", out, shown - kMostPlaces) : out;
+}
 
 // Hands on what may be asked; ends the trial where the bounds are.
 class Trials::BoundedProvider final : public Provider {
@@ -122,7 +155,6 @@ std::optional<std::variant<Resolution, Explanation>> Trials::run(const World& wo
     auto out = answer(request, bounded);
     if (auto* explanation = std::get_if<Explanation>(&out)) {
       steps_left_ -= explanation->steps;
-      if (explanation->clues.unseen) return std::nullopt;
       for (size_t& root : explanation->conflict.roots) root = numbers[root];
     } else {
       steps_left_ -= std::get<Resolution>(out).steps;

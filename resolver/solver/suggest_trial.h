@@ -1,7 +1,7 @@
 #pragma once
 // Solving again with something changed, within bounds: of time, of steps, of what may be fetched; nothing is built.
 // Versions that would have to be built, and what cannot be fetched, count as unusable: a solution without them is one
-// all the same, and a conflict is only told when it does not rest on that.
+// all the same; a conflict that rests on that says so (Clues::unseen).
 #include "resolver/solver/explain.h"
 
 namespace dae::resolver {
@@ -13,6 +13,12 @@ struct World {
   std::optional<int64_t> cutoff_ms;
   bool elsewhere = false;  // another target or cutoff: another provider
 };
+
+// The lines that ask for exactly what this one asks for, itself included: in long lists of extras the same pin stands
+// many times, and to change one of them alone helps nobody.
+std::vector<size_t> twins_of(const std::vector<RootRequirement>& list, size_t index);
+// "req.in:3, 14, 15": the places of those lines.
+std::string places_of(const std::vector<RootRequirement>& list, const std::vector<size_t>& indices);
 
 class Trials {
  public:

@@ -96,6 +96,26 @@ TEST(SolverSuggestion, FindsIndependentConflictsShortestFirstAndWhatHelpsAgainst
                                 "pyproject.toml:2: relax `werkzeug<2` to `werkzeug<4` (gives werkzeug 3.2)"}));
 }
 
+TEST(SolverSuggestion, TakesLinesThatAskForTheSameTogether) {
+  MemoryProvider p = web();
+  const NoSolution no = look(request_of({"flask>=3", "werkzeug<2", "werkzeug<2", "x", "werkzeug<2"}), p);
+  ASSERT_EQ(no.conflicts.size(), 2u);
+  EXPECT_EQ(no.conflicts[0].lines.front().origin, "pyproject.toml:4");
+  EXPECT_EQ(no.conflicts[1].lines[1].origin, "pyproject.toml:2, 3, 5");
+  p.add("x", "1.0");
+  EXPECT_EQ(offered(look(request_of({"flask>=3", "werkzeug<2", "x", "werkzeug<2"}), p)).front(),
+            "pyproject.toml:2, 4: relax `werkzeug<2` to `werkzeug<4` (gives werkzeug 3.2)");
+}
+
+TEST(SolverSuggestion, GoesOnPastWhatWouldHaveToBeBuilt) {
+  MemoryProvider p;
+  p.add_sdist("a", "1.0");
+  const NoSolution no = look(request_of({"gone", "a", "lost"}), p);
+  EXPECT_EQ(no.conflicts.size(), 2u);
+  EXPECT_TRUE(p.asked_metadata.empty());
+  EXPECT_TRUE(no.suggestions.empty());
+}
+
 TEST(SolverSuggestion, ShowsFiveConflictsAtMost) {
   MemoryProvider p;
   EXPECT_EQ(look(request_of({"a", "b", "c", "d", "e", "f", "g"}), p).conflicts.size(), 5u);
