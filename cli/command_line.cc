@@ -30,7 +30,7 @@ class AppCommandLine final : public CommandLine {
         ->type_name(type_name(names))
         ->check(CLI::IsMember(words).description(""));
   }
-  void details(const std::string& text) override { app_.footer(text); }
+  void details(const std::string& text) override { app_.footer(text + "\n"); }
   void list(const std::string& names, std::vector<std::string>& values, const std::string& help) override {
     app_.add_option(names, values, help)->type_name(type_name(names))->allow_extra_args(false);
   }
