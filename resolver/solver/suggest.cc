@@ -39,7 +39,7 @@ bool find_independent(Trials& trials, const SolveRequest& request, std::vector<E
   bool complete = true;
   for (int skipped = 0; skipped <= kMostSkipped && !roots.empty();) {
     world.without.insert(roots.begin(), roots.end());
-    auto outcome = trials.run(world);
+    auto outcome = trials.run(world, Trials::Unread::needs_nothing);
     auto* next = outcome ? std::get_if<Explanation>(&*outcome) : nullptr;
     if (next == nullptr || conflicts.size() == kMostConflicts) {
       complete = complete && outcome && next == nullptr;

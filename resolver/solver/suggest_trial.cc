@@ -13,6 +13,8 @@ namespace {
 constexpr int64_t kMostMs = 2'000;
 constexpr int64_t kMostSteps = 400'000;      // of all trials: the first bound to be met where everything is at hand
 constexpr int64_t kMostStepsOfOne = 20'000;  // far more than a solution takes that there is
+constexpr int64_t kMostPrefetches = 100;     // they are waited for at the end, wanted or not
+constexpr int64_t kMostNewSdists = 3;        // each may cost a build
 constexpr int64_t kMostLookups = 2'000;      // of what the search did not look at
 int64_t now_ms() {
   return SystemClock().monotonic_ms();
@@ -53,7 +55,8 @@ std::string places_of(const std::vector<RootRequirement>& list, const std::vecto
 // Hands on what may be asked; ends the trial where the bounds are.
 class Trials::BoundedProvider final : public Provider {
  public:
-  BoundedProvider(Trials& trials, Provider& inner, bool known) : trials_(trials), inner_(inner), known_(known) {}
+  BoundedProvider(Trials& trials, Provider& inner, Unread unread, bool known)
+      : trials_(trials), inner_(inner), unread_(unread), known_(known) {}
 
   const Versions& versions(const std::string& package) override {
     look_up(package);
@@ -65,22 +68,25 @@ class Trials::BoundedProvider final : public Provider {
       // Its page cannot be had: no reason to withhold what is known without it.
     }
     versions_[package] = found;
-    return *found;
+    // The search is careful with sdists, and gives up in the end: here they cost nothing.
+    Versions& out = offered_[package] = *found;
+    for (Candidate& candidate : out.candidates) candidate.sdist_only = false;
+    return out;
   }
   const Dependencies& dependencies(const std::string& package, const Version& version) override {
-    static const Dependencies not_looked_at = [] {
+    static const Dependencies nothing, not_looked_at = [] {
       Dependencies out;
       out.unusable = kNotLookedAt;
       return out;
     }();
+    const Dependencies& unread = unread_ == Unread::needs_nothing ? nothing : not_looked_at;
     trials_.check_time();
-    const bool built = known_ && trials_.sdists_.contains({package, version.text()});
-    if (is_sdist(package, version) && !built) return not_looked_at;
+    if (is_sdist(package, version) && !may_read_sdist(package, version)) return unread;
     if (trials_.metadata_.emplace(package, version.text()).second) trials_.spend_lookup();
     try {
       return inner_.dependencies(package, version);
     } catch (const Error&) {
-      return not_looked_at;
+      return unread;
     }
   }
   Candidate direct(const std::string& package, const std::string& url) override {
@@ -92,7 +98,9 @@ class Trials::BoundedProvider final : public Provider {
     inner_.prefetch(packages);
   }
   void prefetch_metadata(const std::string& package, const Version& version) override {
-    if (!is_sdist(package, version)) inner_.prefetch_metadata(package, version);
+    if (is_sdist(package, version) || trials_.prefetches_left_ <= 0) return;
+    --trials_.prefetches_left_;
+    inner_.prefetch_metadata(package, version);
   }
   std::vector<LeftOut> left_out(const std::string& package) override { return inner_.left_out(package); }
 
@@ -100,6 +108,18 @@ class Trials::BoundedProvider final : public Provider {
   void look_up(const std::string& package) {
     trials_.check_time();
     if (trials_.packages_.insert(package).second) trials_.spend_lookup();
+  }
+  // Where a package has nothing but sdists, no answer is to be had without one; most say what they need without a
+  // build.
+  bool may_read_sdist(const std::string& package, const Version& version) {
+    if (known_ && trials_.sdists_.contains({package, version.text()})) return true;
+    const auto& list = versions_.at(package)->candidates;
+    const auto is_sdist_only = [](const Candidate& c) { return c.sdist_only; };
+    if (!known_ || unread_ == Unread::needs_nothing || trials_.new_sdists_left_ <= 0 ||
+        !std::all_of(list.begin(), list.end(), is_sdist_only))
+      return false;
+    --trials_.new_sdists_left_;
+    return trials_.sdists_.emplace(package, version.text()).second;
   }
   bool is_sdist(const std::string& package, const Version& version) const {
     const auto known = versions_.find(package);
@@ -111,8 +131,10 @@ class Trials::BoundedProvider final : public Provider {
 
   Trials& trials_;
   Provider& inner_;
+  const Unread unread_;
   const bool known_;
   std::map<std::string, const Versions*> versions_;
+  std::map<std::string, Versions> offered_;
 };
 
 Trials::Trials(const SolveRequest& request, Provider& provider, const Clues& known)
@@ -122,7 +144,9 @@ Trials::Trials(const SolveRequest& request, Provider& provider, const Clues& kno
       sdists_(known.read_sdists),
       deadline_ms_(now_ms() + kMostMs),
       steps_left_(kMostSteps),
-      lookups_left_(kMostLookups) {}
+      lookups_left_(kMostLookups),
+      prefetches_left_(kMostPrefetches),
+      new_sdists_left_(kMostNewSdists) {}
 
 void Trials::spend_lookup() {
   if (--lookups_left_ < 0) throw Stop();
@@ -136,7 +160,7 @@ bool Trials::exhausted() const {
   return steps_left_ <= 0 || lookups_left_ <= 0 || now_ms() > deadline_ms_;
 }
 
-std::optional<std::variant<Resolution, Explanation>> Trials::run(const World& world) {
+std::optional<std::variant<Resolution, Explanation>> Trials::run(const World& world, Unread unread) {
   if (exhausted()) return std::nullopt;
   SolveRequest request = world.request;
   std::vector<size_t> numbers;
@@ -151,7 +175,7 @@ std::optional<std::variant<Resolution, Explanation>> Trials::run(const World& wo
   try {
     std::unique_ptr<Provider> other;
     if (world.elsewhere) other = request_.other_provider(world.request.target, world.cutoff_ms);
-    BoundedProvider bounded(*this, other ? *other : provider_, !other);
+    BoundedProvider bounded(*this, other ? *other : provider_, unread, !other);
     auto out = answer(request, bounded);
     if (auto* explanation = std::get_if<Explanation>(&out)) {
       steps_left_ -= explanation->steps;
@@ -169,7 +193,7 @@ std::optional<std::variant<Resolution, Explanation>> Trials::run(const World& wo
 }
 
 std::optional<Resolution> Trials::works(const World& world) {
-  auto outcome = run(world);
+  auto outcome = run(world, Unread::unusable);
   if (!outcome || !std::holds_alternative<Resolution>(*outcome)) return std::nullopt;
   return std::get<Resolution>(std::move(*outcome));
 }

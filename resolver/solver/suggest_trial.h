@@ -1,7 +1,5 @@
 #pragma once
-// Solving again with something changed, within bounds: of time, of steps, of what may be fetched; nothing is built.
-// Versions that would have to be built, and what cannot be fetched, count as unusable: a solution without them is one
-// all the same; a conflict that rests on that says so (Clues::unseen).
+// Solving again with something changed, within bounds: of time, of steps, of what may be fetched and built.
 #include "resolver/solver/explain.h"
 
 namespace dae::resolver {
@@ -24,8 +22,11 @@ class Trials {
  public:
   Trials(const SolveRequest& request, Provider& provider, const Clues& known);
 
+  // What a version is taken for whose metadata would have to be built, or cannot be fetched: what is solved although it
+  // is unusable has a solution, and what contradicts although it needs nothing is a contradiction.
+  enum class Unread { unusable, needs_nothing };
   // nullopt when it cannot be told within the bounds. Roots of a conflict are numbered as in world.request.
-  std::optional<std::variant<Resolution, Explanation>> run(const World& world);
+  std::optional<std::variant<Resolution, Explanation>> run(const World& world, Unread unread);
   // Whether there is a solution, and which.
   std::optional<Resolution> works(const World& world);
   bool exhausted() const;
@@ -42,7 +43,7 @@ class Trials {
   std::set<std::pair<std::string, std::string>> sdists_;
   std::set<std::pair<std::string, std::string>> metadata_;
   const int64_t deadline_ms_;
-  int64_t steps_left_, lookups_left_;
+  int64_t steps_left_, lookups_left_, prefetches_left_, new_sdists_left_;
 };
 
 }  // namespace dae::resolver

@@ -109,11 +109,28 @@ TEST(SolverSuggestion, TakesLinesThatAskForTheSameTogether) {
 
 TEST(SolverSuggestion, GoesOnPastWhatWouldHaveToBeBuilt) {
   MemoryProvider p;
-  p.add_sdist("a", "1.0");
-  const NoSolution no = look(request_of({"gone", "a", "lost"}), p);
+  p.add_sdist("a", "1.0").add("a", "2.0");
+  const NoSolution no = look(request_of({"gone", "a<2", "lost"}), p);
   EXPECT_EQ(no.conflicts.size(), 2u);
   EXPECT_TRUE(p.asked_metadata.empty());
   EXPECT_TRUE(no.suggestions.empty());
+}
+
+TEST(SolverSuggestion, ReadsAFewSdistsWhereThereIsNothingElse) {
+  MemoryProvider p = web();
+  p.add_sdist("s", "1.0");
+  const NoSolution no = look(request_of({"flask>=3", "werkzeug<2", "s"}), p);
+  EXPECT_EQ(offered(no).front(), "pyproject.toml:2: relax `werkzeug<2` to `werkzeug<4` (gives werkzeug 3.2)");
+  MemoryProvider many = web();
+  std::vector<std::string> asked{"flask>=3", "werkzeug<2"};
+  for (int i = 0; i < 9; ++i) {
+    many.add_sdist("s" + std::to_string(i), "1.0");
+    asked.push_back("s" + std::to_string(i));
+  }
+  EXPECT_EQ(offered(look(request_of(asked), many)), Lines{});
+  EXPECT_LE(std::count_if(many.asked_metadata.begin(), many.asked_metadata.end(),
+                          [](const std::string& text) { return text.starts_with("s"); }),
+            9 + 3);
 }
 
 TEST(SolverSuggestion, ShowsFiveConflictsAtMost) {
