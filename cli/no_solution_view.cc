@@ -9,10 +9,17 @@
 namespace dae::cli {
 namespace {
 
+// "1.0 – 1.4" has a letter of three bytes.
+size_t letters(const std::string& text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
 void print_conflict(Context& context, const std::vector<resolver::ConflictLine>& lines) {
   size_t width = 0;
-  for (const auto& line : lines) width = std::max(width, line.origin.size());
-  for (const auto& line : lines) context.say(fmt::format("  {:<{}}   {}", line.origin, width, line.text));
+  for (const auto& line : lines) width = std::max(width, letters(line.origin));
+  for (const auto& line : lines) {
+    context.say("  " + line.origin + std::string(width - letters(line.origin) + 3, ' ') + line.text);
+  }
 }
 
 Value to_json(const std::vector<resolver::ConflictLine>& lines) {
@@ -39,7 +46,11 @@ int report_no_solution(Context& context, const resolver::NoSolution& no, const r
     context.say("and, independent of that,");
     print_conflict(context, no.conflicts[i].lines);
   }
-  if (!no.suggestions.empty()) context.say("what would help (each was tried):");
+  if (!no.suggestions.empty()) {
+    context.say(no.together                  ? "what would help, all of it together (tried):"
+                : no.suggestions.size() == 1 ? "what would help (tried):"
+                                             : "what would help, any one of it (each was tried):");
+  }
   for (const resolver::Suggestion& suggestion : no.suggestions)
     context.say("  - " + suggestion.text + (suggestion.origin.empty() ? "" : "   " + suggestion.origin));
   context.say("nothing was changed");
@@ -52,7 +63,8 @@ int report_no_solution(Context& context, const resolver::NoSolution& no, const r
     context.print_json(Value::object({{"error", "no solution"},
                                       {"target", target},
                                       {"conflicts", std::move(conflicts)},
-                                      {"suggestions", std::move(suggestions)}}));
+                                      {"suggestions", std::move(suggestions)},
+                                      {"together", no.together}}));
   }
   return exit_code(ErrorKind::no_solution);
 }

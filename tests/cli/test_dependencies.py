@@ -261,15 +261,54 @@ class Looking(DaeTest):
 
 
 class Explanations(DaeTest):
-    def test_a_change_that_helps_is_offered_after_it_was_tried(self):
+    def refused(self, *requirements, extra="", options=()):
+        """What `dae lock` says, without the heading: (the conflicts' lines, the changes that help)."""
+        app = self.create_app(install=False)
+        write_dependencies(app, *requirements, extra=extra)
+        lines = self.dae("lock", *options, cwd=app, code=6).err.splitlines()
+        self.assertFalse((app / "pylock.toml").exists())
+        story = [re.split(r"   +", line.strip(), maxsplit=1) for line in lines if line.startswith("  ") and not line.startswith("  - ")]
+        return story, [line[4:] for line in lines if line.startswith("  - ")], "\n".join(lines)
+
+    def test_a_conflict_is_told_from_the_roots_down_to_its_end(self):
+        story, offered, _ = self.refused("flask>=3.1", "werkzeug<2")
+        texts = [text for _, text in story]
+        self.assertEqual(texts[:2], ["needs flask>=3.1", "needs werkzeug<2"])
+        self.assertTrue(all(re.fullmatch(r"pyproject\.toml:\d+", origin) for origin, _ in story[:2]), story)
+        self.assertIn("needs werkzeug>=", texts[2])
+        self.assertEqual(story[-1][0], "werkzeug")
+        self.assertRegex(offered[0], r"^relax `werkzeug<2` to `werkzeug<\d+` \(gives werkzeug [\d.]+\)   pyproject\.toml:\d+$")
+
+    def test_a_change_that_is_offered_helps(self):
+        _, offered, _ = self.refused("flask>=3.1", "werkzeug<2")
+        wider = re.search(r"to `(werkzeug[^`]*)`", offered[0])[1]
+        app = self.create_app(name="wider", install=False)
+        write_dependencies(app, "flask>=3.1", wider)
+        self.dae("lock", cwd=app)
+
+    def test_independent_conflicts_are_told_one_after_the_other(self):
+        _, offered, text = self.refused("flask>=3.1", "werkzeug<2", "click>=100")
+        self.assertEqual(text.count("and, independent of that,"), 1)
+        self.assertLess(text.index("click"), text.index("werkzeug"), "the shortest first")
+        self.assertIn("all of it together", text)
+        self.assertEqual(len(offered), 2, offered)
+
+    def test_what_is_in_no_index_is_said_to_be_so(self):
+        story, offered, _ = self.refused("no-such-thing-at-all")
+        self.assertEqual(story[-1], ["no-such-thing-at-all", "is not in the index"])
+        self.assertEqual(offered, [])
+
+    def test_the_cutoff_is_named_where_it_hides_what_would_do(self):
+        story, _, _ = self.refused("flask>=3.1", options=("--exclude-newer", "2001-01-01"))
+        self.assertIn("cutoff", story[-1][1])
+
+    def test_json_has_the_same(self):
         app = self.create_app(install=False)
         write_dependencies(app, "flask>=3.1", "werkzeug<2")
-        result = self.dae("lock", cwd=app, code=6)
-        self.assertRegex(result.err, r"pyproject\.toml:\d+")
-        offered = [line.strip(" -") for line in result.err.splitlines() if line.startswith("  - ")]
-        self.assertTrue(offered, result.err)
         data = self.dae("lock", "--json", cwd=app, code=6).json()
+        self.assertEqual(data["conflicts"][0][0]["text"], "needs flask>=3.1")
         self.assertTrue(data["suggestions"])
+        self.assertFalse(data["together"])
 
 
 if __name__ == "__main__":
