@@ -161,9 +161,9 @@ class Finder {
     World changed = world_;
     changed.cutoff_ms = (needed_ms / kDayMs + 1) * kDayMs;
     changed.elsewhere = true;
+    // A day as a cutoff includes that day.
     const std::string text =
-        fmt::format("move the cutoff to {} ({} is of {})", format_utc(*changed.cutoff_ms).substr(0, 10), last,
-                    format_utc(needed_ms).substr(0, 10));
+        fmt::format("move the cutoff to {} ({} is of that day)", format_utc(needed_ms).substr(0, 10), last);
     offer(std::move(changed), cutoff, "", text);
   }
 

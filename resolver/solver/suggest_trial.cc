@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kMostMs = 2'000;
 constexpr int64_t kMostSteps = 400'000;      // of all trials: the first bound to be met where everything is at hand
 constexpr int64_t kMostStepsOfOne = 20'000;  // far more than a solution takes that there is
-constexpr int64_t kMostPrefetches = 100;     // they are waited for at the end, wanted or not
+constexpr int64_t kMostPrefetches = 200;     // they are waited for at the end, wanted or not
 constexpr int64_t kMostNewSdists = 3;        // each may cost a build
 constexpr int64_t kMostLookups = 2'000;      // of what the search did not look at
 int64_t now_ms() {

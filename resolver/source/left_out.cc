@@ -61,7 +61,7 @@ std::vector<Provider::LeftOut> left_out_of(const PackedPage& page, TargetFit& fi
     made.version = page.version(release);
     if (misses.uploaded_ms) {
       made.uploaded_ms = misses.uploaded_ms;
-      made.reason = "was uploaded after the cutoff " + format_utc(*rules.cutoff_ms).substr(0, 10);
+      made.reason = "is newer than the cutoff " + format_utc(*rules.cutoff_ms);
     } else if (misses.without_time) {
       made.reason = "has no upload time in the index, and there is a cutoff";
     } else if (!misses.requires_python.empty()) {

@@ -299,8 +299,18 @@ class Explanations(DaeTest):
         self.assertEqual(offered, [])
 
     def test_the_cutoff_is_named_where_it_hides_what_would_do(self):
-        story, _, _ = self.refused("flask>=3.1", options=("--exclude-newer", "2001-01-01"))
+        story, offered, _ = self.refused("flask>=3.1", options=("--exclude-newer", "2001-01-01"))
         self.assertIn("cutoff", story[-1][1])
+        self.assertRegex(offered[0], r"^move the cutoff to 2020-01-01 \(flask [\d.]+ is of that day\)$")
+        app = self.work / "bubbler"
+        self.dae("lock", "--exclude-newer", "2020-01-01", cwd=app)
+
+    def test_a_constraint_is_called_one_and_relaxed_where_it_stands(self):
+        (self.work / "web.in").write_text("flask>=3.1\n-c limits.txt\n")
+        (self.work / "limits.txt").write_text("# because\nwerkzeug<2\n")
+        said = self.dae("lock", "web.in", code=6).err
+        self.assertRegex(said, r"limits\.txt:2 +constraint: allows only werkzeug<2\n")
+        self.assertRegex(said, r"relax the constraint `werkzeug<2` to `werkzeug<\d+` \(gives werkzeug [\d.]+\)   limits\.txt:2\n")
 
     def test_json_has_the_same(self):
         app = self.create_app(install=False)

@@ -183,7 +183,7 @@ TEST(SolverSuggestion, NamesTheDayTheCutoffWouldHaveToBe) {
     if (cutoff_ms && *cutoff_ms >= 1'770'000'000'000) out->add("a", "2.0");
     return out;
   };
-  EXPECT_EQ(offered(look(request, p)).front(), "move the cutoff to 2026-02-03 (a 2.0 is of 2026-02-02)");
+  EXPECT_EQ(offered(look(request, p)).front(), "move the cutoff to 2026-02-02 (a 2.0 is of that day)");
 }
 
 TEST(SolverSuggestion, IsTheSameEachTime) {
