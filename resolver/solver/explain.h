@@ -64,6 +64,8 @@ std::string no_common_version(const Demands& demands);
 // For errors that end a search.
 // A package of which the versions of `base` looked at so far need what cannot be had.
 std::optional<PackageId> refused_by(const Engine& engine, const Universe& universe, PackageId base);
+// "`a 1.0 – 1.4` metadata is broken": why most of the versions looked at cannot be used; "".
+std::string why_unusable(const Universe& universe, PackageId base);
 // "pyproject.toml:3 needs a<2, `b 1.0` needs a>=1": who asks for the package as things stand.
 std::string asked_now(const Engine& engine, const Universe& universe, PackageId base);
 

@@ -188,6 +188,17 @@ std::optional<PackageId> refused_by(const Engine& engine, const Universe& univer
   return std::nullopt;
 }
 
+std::string why_unusable(const Universe& universe, PackageId base) {
+  const Fact* most = nullptr;
+  for (const Fact& fact : universe.facts()) {
+    if (fact.kind != FactKind::unusable || fact.package != base) continue;
+    if (most == nullptr || fact.versions.count() > most->versions.count()) most = &fact;
+  }
+  if (most == nullptr) return "";
+  return fmt::format("`{} {}` {}", universe.label(base), version_runs(universe.info(base).candidates, most->versions),
+                     most->reason);
+}
+
 std::string asked_now(const Engine& engine, const Universe& universe, PackageId base) {
   constexpr size_t kMostAskers = 4;
   std::vector<std::string> out;

@@ -276,7 +276,9 @@ void Search::give_up(PackageId walked, const std::string& message, const std::st
   if (lowest.empty()) lowest = "…";
   std::string clash = most == 0 ? "do not go together" : fmt::format("clashed {} times", most);
   if (other == walked) other = refused_by(engine_, universe_, walked).value_or(walked);
-  std::string why = fmt::format("{}; {}", asked_now(engine_, universe_, walked), cause);
+  const std::string unusable = why_unusable(universe_, walked);
+  std::string why =
+      fmt::format("{}; {}{}{}", asked_now(engine_, universe_, walked), unusable, unusable.empty() ? "" : "; ", cause);
   if (other != walked) {
     why = fmt::format("`{}` and `{}` {} ({}; {}); {}", info.name, universe_.info(other).name, clash,
                       asked_now(engine_, universe_, walked), asked_now(engine_, universe_, other), cause);

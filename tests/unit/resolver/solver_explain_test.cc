@@ -206,5 +206,20 @@ TEST(SolverExplanation, OfASearchThatIsGivenUpNamesBothPackagesWithWhoAsksForThe
   }
 }
 
+TEST(SolverExplanation, OfASearchThatIsGivenUpSaysWhatIsWrongWithTheVersions) {
+  MemoryProvider p;
+  for (int i = 0; i < 40; ++i) {
+    p.add_sdist("a", std::to_string(i) + ".0");
+    p.add_unusable("a", std::to_string(i) + ".0", "its metadata cannot be had");
+  }
+  try {
+    solve(request_of({"a"}), p);
+    FAIL() << "must be given up";
+  } catch (const Error& error) {
+    EXPECT_NE(error.cause().find("pyproject.toml:1 needs a"), std::string::npos) << error.cause();
+    EXPECT_NE(error.cause().find("` its metadata cannot be had"), std::string::npos) << error.cause();
+  }
+}
+
 }  // namespace
 }  // namespace dae::resolver
