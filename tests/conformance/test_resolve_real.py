@@ -34,13 +34,11 @@ class Real(unittest.TestCase):
         subprocess.run(["chmod", "-R", "u+w", cls.folder.name], check=False)
         cls.folder.cleanup()
 
-    def each(self, names):
+    def those_filled(self, names):
         wanted = [name for name in names if (not ONLY or name in ONLY) and name in frozen.filled()]
         if not wanted:
             self.skipTest("the frozen index is not filled for any of these inputs")
-        for name in wanted:
-            with self.subTest(name):
-                yield name
+        return wanted
 
     def tool(self, kind, name):
         return kind(pathlib.Path(self.folder.name) / name.replace("/", "-") / kind.name, self.mirror.url)
@@ -69,29 +67,35 @@ class Real(unittest.TestCase):
             f"\n    {package}: {ours or '-'}, uv {uvs or '-'}" for package, (ours, uvs) in sorted(different.items())), flush=True)
 
     def test_what_uv_solves_dae_solves(self):
-        for name in self.each([*frozen.SOLVABLE, *frozen.HARD]):
-            theirs, pinned, their_words = self.resolve(frozen.Uv, name)
-            ours, lock, our_words = self.resolve(frozen.Dae, name)
-            if theirs.returncode != 0:
-                print(f"{name}: uv does not solve it; dae exit {ours.returncode}\n{our_words}", flush=True)
-                self.assertIn(ours.returncode, (0, NO_SOLUTION), our_words)
-            else:
-                self.assertEqual(ours.returncode, 0, our_words)
-            if ours.returncode == 0:
-                verdict = self.judge(name, lock)
-                self.assertEqual(verdict["problems"], [])
-                if verdict["unknown"]:
-                    print(f"{name}: told only by a build: {', '.join(verdict['unknown'])}")
-                if theirs.returncode == 0:
-                    self.compare(name, verdict["pins"], pinned)
+        for name in self.those_filled([*frozen.SOLVABLE, *frozen.HARD]):
+            with self.subTest(name):
+                self.solve_both(name)
+
+    def solve_both(self, name):
+        theirs, pinned, their_words = self.resolve(frozen.Uv, name)
+        ours, lock, our_words = self.resolve(frozen.Dae, name)
+        if theirs.returncode != 0:
+            print(f"{name}: uv does not solve it; dae exit {ours.returncode}\n{our_words}", flush=True)
+            self.assertIn(ours.returncode, (0, NO_SOLUTION), our_words)
+        else:
+            self.assertEqual(ours.returncode, 0, our_words)
+        if ours.returncode == 0:
+            verdict = self.judge(name, lock)
+            self.assertEqual(verdict["problems"], [])
+            if verdict["unknown"]:
+                print(f"{name}: told only by a build: {', '.join(verdict['unknown'])}")
+            if theirs.returncode == 0:
+                self.compare(name, verdict["pins"], pinned)
 
     def test_what_has_no_solution_is_explained(self):
-        for name in self.each(frozen.WITHOUT_SOLUTION):
-            ours, _, words = self.resolve(frozen.Dae, name)
-            print(f"{name}:\n{words}", flush=True)
-            self.assertEqual(ours.returncode, NO_SOLUTION, words)
-            # Names the line of the file that it starts from.
-            self.assertRegex(ours.stderr, re.escape(frozen.input_file(name).name) + r":\d+")
+        for name in self.those_filled(frozen.WITHOUT_SOLUTION):
+            with self.subTest(name):
+                _, _, theirs = self.resolve(frozen.Uv, name)
+                ours, _, words = self.resolve(frozen.Dae, name)
+                print(f"{name}:\n{theirs}\n{words}", flush=True)
+                self.assertEqual(ours.returncode, NO_SOLUTION, words)
+                # Names the line of the file that it starts from.
+                self.assertRegex(ours.stderr, re.escape(frozen.input_file(name).name) + r":\d+")
 
 
 if __name__ == "__main__":

@@ -89,11 +89,28 @@ class Index:
             except urllib.error.HTTPError:
                 archive = zipfile.ZipFile(io.BytesIO(self.fetch(entry["url"])))
                 return archive.read(next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA") and n.count("/") == 1))
-        text = sdist_member(self.fetch(entry["url"]), entry["filename"], "PKG-INFO")
-        raw, _ = parse_email(text)
-        version = tuple(int(part) for part in raw.get("metadata_version", "1.0").split("."))
-        dynamic = {field.lower() for field in raw.get("dynamic", [])}
-        return text if version >= (2, 2) and not dynamic & {"requires-dist", "requires-python", "provides-extra"} else None
+        try:
+            text = sdist_member(self.fetch(entry["url"]), entry["filename"], "PKG-INFO")
+        except urllib.error.HTTPError:
+            text = None  # an index that stands still keeps only the files that were once asked for
+        if text is not None:
+            raw, _ = parse_email(text)
+            version = tuple(int(part) for part in raw.get("metadata_version", "1.0").split("."))
+            dynamic = {field.lower() for field in raw.get("dynamic", [])}
+            if version >= (2, 2) and not dynamic & {"requires-dist", "requires-python", "provides-extra"}:
+                return text
+        return self.metadata_of_another_wheel(entry["filename"])
+
+    def metadata_of_another_wheel(self, sdist):
+        """What a wheel of the same version for another platform says: wheels of a version are built from its sdist."""
+        name, version = parse_sdist_filename(sdist)
+        for file, entry in self.page(name).items():
+            if file.endswith(".whl") and version_of(file) == version:
+                try:
+                    return self.fetch(entry["url"] + ".metadata")
+                except urllib.error.HTTPError:
+                    continue
+        return None
 
 
 def sdist_member(data, file, wanted):
