@@ -9,11 +9,14 @@
 #include "base/error.h"
 #include "base/events.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "mirror/artifact/registry_client.h"
 #include "resolver/install/environment.h"
 
 namespace dae::deployer {
 namespace {
+
+constexpr int64_t kMirrorPatienceMs = 30'000, kMirrorPauseMs = 500;
 
 // Adds up the bytes of all running downloads.
 class FetchCounter final : public EventSink {
@@ -68,7 +71,7 @@ class RegistryPreparer final : public ReleasePreparer {
 
   void prepare(const Release& release, const NodeLayout& layout, PrepareProgress& progress) override {
     const auto blobs = open_blob_store(layout.blobs());
-    const mirror::Manifest manifest = fetch(release, *blobs, progress);
+    const mirror::Manifest manifest = fetch_patiently(release, *blobs, progress);
     progress.step = PrepareProgress::verifying;
     const Path dir = layout.release(release.app, release.id);
     unpack_source(source_of(manifest, release.artifact), *blobs, dir);
@@ -81,6 +84,21 @@ class RegistryPreparer final : public ReleasePreparer {
   }
 
  private:
+  // A mirror that is being restarted is no reason to take a release back.
+  mirror::Manifest fetch_patiently(const Release& release, BlobStore& blobs, PrepareProgress& progress) {
+    const SystemClock clock;
+    const int64_t give_up_ms = clock.monotonic_ms() + kMirrorPatienceMs;
+    while (true) {
+      try {
+        return fetch(release, blobs, progress);
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::network || clock.monotonic_ms() >= give_up_ms) throw;
+      }
+      StopSignal::wait_ms(kMirrorPauseMs);
+      if (StopSignal::requested()) throw Error(ErrorKind::interrupted, "stopped while waiting for the mirror");
+    }
+  }
+
   mirror::Manifest fetch(const Release& release, BlobStore& blobs, PrepareProgress& progress) {
     SystemClock clock;
     const int64_t started_ms = clock.monotonic_ms();
