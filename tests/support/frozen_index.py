@@ -309,9 +309,9 @@ def fill(names):
     prune()
 
 
-def prune(keep_below_bytes=1 << 20):
-    """Wheels were pulled only for the metadata in them, which is kept by itself. A resolution reads nothing else of them;
-    those of the project are installed, too."""
+def prune(keep_below_bytes=32 << 20):
+    """Large wheels were pulled only for the metadata in them, which is kept by itself. A resolution reads nothing else of
+    them, except those of which it makes an environment to build in (smaller ones); those of the project are installed, too."""
     keep = BENCH_DIR / "keep.json"
     keep = set(json.loads(keep.read_text())) if keep.exists() else set()
     catalog = sqlite3.connect(BENCH_DIR / "index" / "catalog.db")

@@ -91,8 +91,8 @@ class Index:
                 return archive.read(next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA") and n.count("/") == 1))
         try:
             text = sdist_member(self.fetch(entry["url"]), entry["filename"], "PKG-INFO")
-        except urllib.error.HTTPError:
-            text = None  # an index that stands still keeps only the files that were once asked for
+        except (urllib.error.HTTPError, StopIteration):
+            text = None  # not kept by an index that stands still, or an old archive without PKG-INFO
         if text is not None:
             raw, _ = parse_email(text)
             version = tuple(int(part) for part in raw.get("metadata_version", "1.0").split("."))
