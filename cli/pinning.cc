@@ -73,14 +73,8 @@ PinSubject subject_of_app(const builder::AppFile& app, resolver::ProjectFile pro
   subject.requires_python = app.config.python.empty() ? project.requires_python : app.config.python;
   subject.project = std::move(project);
   subject.lock = app.dir / "pylock.toml";
-  for (const auto& [python_version, platform] : app.config.targets) {
-    resolver::Target target;
-    target.python_version = python_version;
-    target.python_full_version = python_version + ".0";
-    target.platform = platform;
-    resolver::validate_target(target);
-    subject.targets.push_back(std::move(target));
-  }
+  for (const auto& [python_version, platform] : app.config.targets)
+    subject.targets.push_back(resolver::declared_target(python_version, platform));
   if (subject.targets.empty()) subject.targets.push_back(python.target());
   return subject;
 }

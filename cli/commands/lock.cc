@@ -64,14 +64,10 @@ Job job_of_file(const Options& options, Context& context) {
   if (platforms.empty()) platforms.push_back(job.python->target().platform);
   for (const std::string& version : versions) {
     for (const std::string& platform : platforms) {
-      resolver::Target target;
-      target.python_version = version;
-      target.python_full_version = version + ".0";
-      target.platform = platform;
+      resolver::Target target = resolver::declared_target(version, platform);
       // The interpreter at hand knows its patch level.
       if (job.python && job.python->target().python_version == version)
         target.python_full_version = job.python->target().python_full_version;
-      resolver::validate_target(target);
       job.subject.targets.push_back(std::move(target));
     }
   }

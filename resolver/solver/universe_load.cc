@@ -115,7 +115,7 @@ void Universe::state_exclusions(PackageId p) {
     fact.reason = reason;
     exclude(p, out, std::move(fact));
   };
-  state(FactKind::yanked, "is yanked; only an exact == chooses it",
+  state(FactKind::yanked, "is yanked; only an exact == of your own chooses it",
         [&](const Candidate& c) { return c.yanked && !may_use_yanked(i.name, c.version); });
   if (request_.prereleases == PrereleaseMode::disallow) {
     state(FactKind::prerelease, "is a pre-release; these are not allowed",

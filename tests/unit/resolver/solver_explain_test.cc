@@ -183,7 +183,7 @@ TEST(SolverExplanation, SaysWhichReleasesAreYankedOrPreReleases) {
   MemoryProvider p;
   p.add_yanked("a", "1.0");
   EXPECT_EQ(solved(p, {"a"}),
-            "no solution\npyproject.toml:1: needs a\na 1.0: is yanked; only an exact == chooses it\n");
+            "no solution\npyproject.toml:1: needs a\na 1.0: is yanked; only an exact == of your own chooses it\n");
   p.add("b", "2.0rc1");
   SolveRequest request = request_of({"b"});
   request.prereleases = PrereleaseMode::disallow;

@@ -78,9 +78,9 @@ TEST(SolverYanked, IsChosenByAnExactPinOfTheUserOnly) {
   EXPECT_EQ(solved(p, {"a"}), "a 1.0");
   EXPECT_EQ(solved(p, {"a==2.0"}), "a 2.0");
   EXPECT_EQ(solved(p, {"a==2.0", "b"}), "a 2.0, b 1.0");
-  EXPECT_EQ(
-      solved(p, {"b"}),
-      "no solution\npyproject.toml:1: needs b\nb 1.0: needs a==2.0\na 2.0: is yanked; only an exact == chooses it\n");
+  EXPECT_EQ(solved(p, {"b"}),
+            "no solution\npyproject.toml:1: needs b\nb 1.0: needs a==2.0\na 2.0: is yanked; only an exact == of your "
+            "own chooses it\n");
   EXPECT_NE(solved(p, {"a==2.*"}).find("is yanked"), std::string::npos);
 }
 
