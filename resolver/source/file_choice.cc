@@ -44,6 +44,24 @@ int TargetFit::rank_of(std::string_view tag_set) const {
   return name ? tags_.rank(*name) : -1;
 }
 
+int TargetFit::distance(std::string_view tag_set) const {
+  enum System { linux_system, macos, windows };
+  const auto system_of = [](std::string_view platform) {
+    return platform.starts_with("win") ? windows : platform.starts_with("macosx") ? macos : linux_system;
+  };
+  std::string_view platforms = tag_set.substr(tag_set.rfind('-') + 1);
+  int least = 3;
+  while (!platforms.empty()) {
+    const size_t dot = std::min(platforms.find('.'), platforms.size());
+    const std::string_view platform = platforms.substr(0, dot);
+    const System system = system_of(platform);
+    const bool same = system == system_of(target_.platform);
+    least = std::min(least, platforms_.contains(platform) ? 0 : same ? 1 : system != windows ? 2 : 3);
+    platforms.remove_prefix(std::min(dot + 1, platforms.size()));
+  }
+  return least;
+}
+
 bool TargetFit::python_fits(std::string_view requires_python) {
   if (requires_python.empty()) return true;
   std::string text(requires_python);
@@ -120,18 +138,22 @@ FileChoice::Release FileChoice::choose(uint32_t release) {
   }
   usable.told_by = usable.best;
   if (usable.state != Release::State::nothing && !usable.best.wheel && rules_.wheels)
-    usable.told_by = any_wheel(release, usable.best);
+    usable.told_by = nearest_wheel(release, usable.best);
   return usable;
 }
 
-// Announced metadata before metadata that has to be looked for.
-RankedFile FileChoice::any_wheel(uint32_t release, const RankedFile& otherwise) const {
+// Announced metadata before metadata that has to be looked for; then the nearest: gensim 3.8.3 needs Cython on Windows
+// only, and its wheels say so without a marker.
+RankedFile FileChoice::nearest_wheel(uint32_t release, const RankedFile& otherwise) const {
   std::optional<RankedFile> found;
+  std::pair<bool, int> least;
   for (uint32_t file = page_.first_file(release); file < page_.first_file(release + 1); ++file) {
     const PackedFile facts = page_.facts(file);
     if (!facts.wheel) continue;
-    if (facts.has_metadata) return {file, 0, true};
-    if (!found) found = {file, 0, true};
+    const std::pair order{!facts.has_metadata, fit_.distance(page_.tag_set(facts.tag_set))};
+    if (found && !(order < least)) continue;
+    found = {file, 0, true};
+    least = order;
   }
   return found.value_or(otherwise);
 }

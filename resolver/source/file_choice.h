@@ -17,6 +17,8 @@ class TargetFit {
   const Target& target() const { return target_; }
   // Rank of the best tag of "py2.py3-none-any" (0 is best), or -1.
   int rank(std::string_view tag_set);
+  // How far the platforms of a set are from the target's: 0 one of its own, 1 its system, more for others.
+  int distance(std::string_view tag_set) const;
   bool python_fits(std::string_view requires_python);  // one that cannot be read does not count, as with pip
 
  private:
@@ -51,9 +53,9 @@ class FileChoice {
     enum class State { nothing, usable, yanked, hidden };
     State state = State::nothing;
     RankedFile best;
-    // Whose metadata tells what the version needs: `best`, or where that is an sdist any wheel of the version, made for
-    // whatever platform. Reading it costs one request where an sdist may cost a build, and wheels of one version that
-    // need different things without markers are the fault of their maker.
+    // Whose metadata tells what the version needs: `best`, or where that is an sdist the wheel of the version that is
+    // made for the nearest platform. Reading it costs one request where an sdist may cost a build, and wheels of one
+    // version that need different things without markers are the fault of their maker.
     RankedFile told_by;
   };
   Release choose(uint32_t release);
@@ -70,7 +72,7 @@ class FileChoice {
  private:
   enum class Verdict { rejected, usable, hidden };
   Verdict judge(const PackedFile& file, int& rank);
-  RankedFile any_wheel(uint32_t release, const RankedFile& otherwise) const;
+  RankedFile nearest_wheel(uint32_t release, const RankedFile& otherwise) const;
   bool better(const PackedFile& facts, int rank, const RankedFile& than) const;
 
   const PackedPage& page_;

@@ -102,9 +102,10 @@ class Index:
         return self.metadata_of_another_wheel(entry["filename"])
 
     def metadata_of_another_wheel(self, sdist):
-        """What a wheel of the same version for another platform says: wheels of a version are built from its sdist."""
+        """What a wheel of the same version for another platform says: wheels of a version are built from its sdist. Those
+        for Linux first: some say without a marker what is needed on Windows only."""
         name, version = parse_sdist_filename(sdist)
-        for file, entry in self.page(name).items():
+        for file, entry in sorted(self.page(name).items(), key=lambda item: ("linux" not in item[0], "-win" in item[0])):
             if file.endswith(".whl") and version_of(file) == version:
                 try:
                     return self.fetch(entry["url"] + ".metadata")

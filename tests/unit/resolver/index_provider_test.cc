@@ -132,6 +132,21 @@ TEST_F(IndexProviderTest, ReadsDependenciesOfTheBestWheel) {
   EXPECT_EQ(found.provides_extra, (Names{"fast-mode"}));
 }
 
+TEST_F(IndexProviderTest, WithoutAFittingWheelTheOneForTheNearestPlatformTellsWhatIsNeeded) {
+  client_.add("a", "a-1.0.tar.gz");
+  for (const char* tags : {"cp38-cp38-win_amd64", "cp38-cp38-macosx_10_9_x86_64", "cp37-cp37m-manylinux1_i686",
+                           "cp38-cp38-manylinux1_x86_64", "cp39-cp39-win32"}) {
+    const std::string name = "a-1.0-" + std::string(tags) + ".whl";
+    client_.add("a", name);
+    client_.texts[name] = "Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Dist: other\n\n";
+  }
+  client_.texts["a-1.0-cp38-cp38-manylinux1_x86_64.whl"] =
+      "Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Dist: nearest\n\n";
+  const Dependencies& found = provider_->dependencies("a", Version::parse("1.0"));
+  ASSERT_EQ(found.list.size(), 1u);
+  EXPECT_EQ(found.list[0].name, "nearest");
+}
+
 TEST_F(IndexProviderTest, UnusableVersionsSayWhy) {
   client_.add("a", "a-1.0-py3-none-any.whl");
   client_.texts["a-1.0-py3-none-any.whl"] = "Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Python: >=3.13\n\n";
