@@ -56,8 +56,8 @@ inline constexpr Exists exists{};  // follows links
 std::string read_file(const Path& path, uint64_t limit_bytes = 256ull << 20);
 std::optional<std::string> read_file_if_exists(const Path& path, uint64_t limit_bytes = 256ull << 20);
 
-// After a power cut: fsync = the new bytes are there; contents = the old bytes or the new ones, whole, for files that can
-// be made again; none = perhaps neither.
+// After a power cut: fsync = the new bytes are there; contents = the old bytes or the new ones, whole, for files that
+// can be made again; none = perhaps neither.
 enum class Durability { fsync, contents, none };
 // Writes a temporary file beside `path`, (fsync), renames it over `path`, (fsyncs the directory).
 // A reader sees the old bytes or the new ones, never a part; a crash leaves one of the two.
