@@ -75,7 +75,8 @@ int run(Options& options, Context& context) {
     const auto locked = resolver::Version::try_parse(node.version);
     if (!locked) continue;
     Row row{name, node.version, node.version, node.version, "", false};
-    row.direct = std::any_of(now.roots.begin(), now.roots.end(), [&](const auto& root) { return root.name == name; });
+    row.direct =
+        std::any_of(now.roots.begin(), now.roots.end(), [&](const auto& root) { return root.name == node.name; });
     if (options.direct && !row.direct) continue;
     if (const auto better = then.nodes.find(name); better != then.nodes.end()) row.upgrade = better->second.version;
     const auto newest = newest_of(*provider, name);

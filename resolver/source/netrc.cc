@@ -95,8 +95,11 @@ Netrc Netrc::parse(std::string_view text, const std::string& name) {
     } else if (key->text == "login" || key->text == "password" || key->text == "account") {
       if (current == nullptr) tokens.fail(key->line, fmt::format("`{}` before any `machine`", key->text));
       std::string value = tokens.value(*key);
-      if (key->text == "login") current->user = std::move(value);
-      if (key->text == "password") current->password = std::move(value);
+      if (key->text == "login") {
+        current->user = std::move(value);
+      } else if (key->text == "password") {
+        current->password = std::move(value);
+      }
     } else {
       tokens.fail(key->line, "expected `machine`, `default`, `login`, `password`, `account` or `macdef`");
     }
