@@ -75,8 +75,9 @@ int run(Options& options, Context& context) {
     const auto locked = resolver::Version::try_parse(node.version);
     if (!locked) continue;
     Row row{name, node.version, node.version, node.version, "", false};
+    const std::string& package = name;  // clang 14 captures no structured bindings
     row.direct =
-        std::any_of(now.roots.begin(), now.roots.end(), [&](const auto& root) { return root.name == node.name; });
+        std::any_of(now.roots.begin(), now.roots.end(), [&](const auto& root) { return root.name == package; });
     if (options.direct && !row.direct) continue;
     if (const auto better = then.nodes.find(name); better != then.nodes.end()) row.upgrade = better->second.version;
     const auto newest = newest_of(*provider, name);
