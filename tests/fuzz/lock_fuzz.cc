@@ -5,9 +5,9 @@
 //   lock_fuzz <iterations> [seed]
 #include <cstdio>
 #include <cstdlib>
-#include <random>
 
 #include "base/error.h"
+#include "fuzz/mutate.h"
 #include "resolver/lock/conflict_markers.h"
 #include "resolver/lock/export_requirements.h"
 #include "resolver/lock/import_pins.h"
@@ -63,39 +63,8 @@ const std::vector<std::string> kTokens = {
     "\\u0000", "#",   "[[", "<<<<<<<", "=======",  ">>>>>>>", "|||||||", "version", "name", "url", "path",
     "../",     "1.0", "2",  "\xff",    "\xc3\xa9", "sha256",  "extra",   " or ",    "\r\n", "-"};
 
-using Random = std::mt19937_64;
-
-size_t below(Random& random, size_t limit) {
-  return static_cast<size_t>(random() % limit);
-}
-
-std::string mutate(Random& random, std::string text) {
-  for (size_t edits = 1 + below(random, 3); edits > 0; --edits) {
-    const size_t at = below(random, text.size() + 1);
-    switch (below(random, 6)) {
-      case 0:
-        text.insert(at, kTokens[below(random, kTokens.size())]);
-        break;
-      case 1:
-        text.erase(at, 1 + below(random, 4));
-        break;
-      case 2:
-        if (at < text.size()) text[at] = static_cast<char>(below(random, 256));
-        break;
-      case 3:
-        text.insert(at, text.substr(below(random, text.size() + 1), below(random, 80)));
-        break;
-      case 4: {
-        const std::string& other = kCorpus[below(random, kCorpus.size())];
-        text = text.substr(0, at) + other.substr(below(random, other.size()));
-        break;
-      }
-      default:
-        text.resize(at);
-    }
-  }
-  return text;
-}
+using fuzz::below;
+using fuzz::Random;
 
 [[noreturn]] void fail(const char* what, const std::string& input, const std::string& detail) {
   std::fprintf(stderr, "%s: %s\ninput (%zu bytes):\n%s\n", what, detail.c_str(), input.size(), input.c_str());
@@ -168,7 +137,8 @@ int main(int argc, char** argv) {
     fail("the fast reader refuses a canonical lock", kCorpus[0], "");
   }
   for (const std::string& seed : kCorpus) run_one(seed, other);
-  for (long i = 0; i < iterations; ++i) run_one(mutate(random, kCorpus[below(random, kCorpus.size())]), other);
+  for (long i = 0; i < iterations; ++i)
+    run_one(fuzz::mutate(random, kCorpus[below(random, kCorpus.size())], kCorpus, kTokens, 3), other);
   std::printf("%ld inputs, nothing found\n", iterations);
   return 0;
 }

@@ -4,10 +4,10 @@
 //   sources_fuzz <iterations> [seed]
 #include <cstdio>
 #include <cstdlib>
-#include <random>
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "fuzz/mutate.h"
 #include "resolver/source/direct_reference.h"
 #include "resolver/source/gitmodules.h"
 #include "resolver/source/source_tree.h"
@@ -41,26 +41,8 @@ const std::vector<std::string> kTokens = {
     "\n",   "\"",   "[",   "]",    "=", "-", "\\", "egg=", "file:",          " @ ",    "\t",
     "%2F",  "${A}", "//",  "\r\n", "?", ";", "[[", "ssh"};
 
-using Random = std::mt19937_64;
-
-size_t below(Random& random, size_t limit) {
-  return static_cast<size_t>(random() % limit);
-}
-
-std::string mutate(Random& random, std::string text) {
-  for (size_t edits = 1 + below(random, 5); edits > 0; --edits) {
-    const size_t at = below(random, text.size() + 1);
-    const size_t kind = below(random, 4);
-    if (kind == 0) text.insert(at, kTokens[below(random, kTokens.size())]);
-    if (kind == 1) text.erase(at, 1 + below(random, 6));
-    if (kind == 2 && at < text.size()) text[at] = static_cast<char>(below(random, 256));
-    if (kind == 3) {
-      const std::string& other = kCorpus[below(random, kCorpus.size())];
-      text = text.substr(0, at) + other.substr(below(random, other.size()));
-    }
-  }
-  return text;
-}
+using fuzz::below;
+using fuzz::Random;
 
 [[noreturn]] void fail(const char* what, const std::string& input) {
   std::fprintf(stderr, "%s\ninput (%zu bytes): %s\n", what, input.size(), input.c_str());
@@ -117,7 +99,7 @@ int main(int argc, char** argv) {
     check_others(dir.path(), seed);
   }
   for (long i = 0; i < iterations; ++i) {
-    const std::string input = mutate(random, kCorpus[below(random, kCorpus.size())]);
+    const std::string input = fuzz::mutate(random, kCorpus[below(random, kCorpus.size())], kCorpus, kTokens, 5);
     check_reference(input);
     check_others(dir.path(), input);
   }

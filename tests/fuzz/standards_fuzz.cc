@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <random>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "fuzz/mutate.h"
 #include "resolver/standards/marker.h"
 #include "resolver/standards/metadata.h"
 #include "resolver/standards/names.h"
@@ -58,39 +58,8 @@ const std::vector<std::string> kTokens = {
     "\"",   "'",   " ",   "\t",  "\n", "\r\n",    "&",        "#",     "=",       "<a",   ">",  "/",
     "<!--", "-->", "{",   "}",   ":",  "\\u0041", "\x00\xff", "extra", "os_name", "..",   "%2e"};
 
-using Random = std::mt19937_64;
-
-size_t below(Random& random, size_t limit) {
-  return static_cast<size_t>(random() % limit);
-}
-
-std::string mutate(Random& random, std::string text) {
-  for (size_t edits = 1 + below(random, 6); edits > 0; --edits) {
-    const size_t at = below(random, text.size() + 1);
-    switch (below(random, 6)) {
-      case 0:
-        text.insert(at, kTokens[below(random, kTokens.size())]);
-        break;
-      case 1:
-        text.erase(at, 1 + below(random, 4));
-        break;
-      case 2:
-        if (at < text.size()) text[at] = static_cast<char>(below(random, 256));
-        break;
-      case 3:
-        text.insert(at, text.substr(below(random, text.size() + 1), below(random, 20)));
-        break;
-      case 4: {
-        const std::string& other = kCorpus[below(random, kCorpus.size())];
-        text = text.substr(0, at) + other.substr(below(random, other.size()));
-        break;
-      }
-      default:
-        text.resize(at);
-    }
-  }
-  return text;
-}
+using fuzz::below;
+using fuzz::Random;
 
 [[noreturn]] void fail(const char* parser, const std::string& input, const std::string& detail) {
   std::fprintf(stderr, "%s is not stable: %s\ninput (%zu bytes): %s\n", parser, detail.c_str(), input.size(),
@@ -169,7 +138,7 @@ int main(int argc, char** argv) {
   for (const std::string& seed : kCorpus) run_one(random, seed, seed);
   std::string previous = "1.0";
   for (long i = 0; i < iterations; ++i) {
-    std::string input = mutate(random, kCorpus[below(random, kCorpus.size())]);
+    std::string input = fuzz::mutate(random, kCorpus[below(random, kCorpus.size())], kCorpus, kTokens, 6);
     run_one(random, input, previous);
     previous = std::move(input);
   }
