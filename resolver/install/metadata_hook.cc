@@ -104,7 +104,8 @@ class Preparation {
     Path environment = environment_for(system_.requires_);
     if (call("get_requires_for_build_" + kind, environment, out) != 0) fail();
     std::vector<std::string> all = system_.requires_;
-    for (const Value& item : answer(out).as_array()) all.push_back(item.as_string());
+    const Value more = answer(out);
+    for (const Value& item : more.as_array()) all.push_back(item.as_string());
     if (all.size() > system_.requires_.size()) environment = environment_for(all);
     const int code = call(hook, environment, out);
     if (code == kNoHook) return std::nullopt;

@@ -119,8 +119,10 @@ struct ListPlace {
   }
 
   std::optional<TomlArray> find(const std::string& text) const {
-    return find_toml_array(text, table,
-                           [this](std::string_view found) { return normalize_name(found) == normalize_name(key); });
+    // Groups and extras go by any spelling of their name; `dependencies` is a key like any other.
+    return find_toml_array(text, table, [this](std::string_view found) {
+      return table == "project" ? found == key : normalize_name(found) == normalize_name(key);
+    });
   }
 };
 

@@ -120,11 +120,12 @@ void check_vcs_scheme(const std::string& vcs, const Split& parts, const std::str
   }
   if (parts.scheme == "file") {
     local_path(parts, label);
-  } else if (parts.authority.empty() || parts.authority.ends_with('@')) {
+  }
+  const std::string host = parts.authority.substr(parts.authority.rfind('@') + 1);
+  if (parts.scheme != "file" && (host.empty() || host.starts_with(':'))) {
     throw Error(ErrorKind::bad_input, "the address has no host", label);
   }
   // ssh would take such a host or user for an option of its own.
-  const std::string host = parts.authority.substr(parts.authority.rfind('@') + 1);
   if (host.starts_with('-') || parts.authority.starts_with('-')) {
     throw Error(ErrorKind::bad_input, "a host cannot begin with `-`", label);
   }

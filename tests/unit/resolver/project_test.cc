@@ -335,6 +335,11 @@ TEST(ProjectEdit, RefusesFormsItCannotExtend) {
   EXPECT_THROW(added("[project]\nname = \"x\"\n", {"a"}, kToml, {EditTarget::Kind::group, "a b"}), Error);
 }
 
+TEST(ProjectEdit, TakesNoOtherSpellingForTheListOfDependencies) {
+  EXPECT_EQ(added("[project]\nname = \"x\"\nDependencies = []\n", {"a"}, kToml, {}),
+            "[project]\nname = \"x\"\nDependencies = []\ndependencies = [\n    \"a\",\n]\n");
+}
+
 TEST(ProjectEdit, RemovesFromTheListThatIsNamed) {
   ProjectFile project;
   project.path = kToml;
