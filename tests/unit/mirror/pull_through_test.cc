@@ -150,7 +150,7 @@ TEST_F(PullThrough, NeverAsksUpstreamWhenFrozen) {
   mirror.clock.advance_ms(86'400'000);
   const HttpResponse page = mirror.get("/pypi/simple/demo/");
   EXPECT_EQ(page.status, 200);
-  EXPECT_EQ(page.headers.get("Cache-Control"), "max-age=600");
+  EXPECT_EQ(page.headers.get("Cache-Control"), "public, max-age=600");
   EXPECT_EQ(mirror.get(path).body, wheel);
   EXPECT_EQ(mirror.get(path + ".metadata").body, metadata_text("demo", "1.0"));
   EXPECT_EQ(mirror.get("/pypi/simple/late/").status, 404);
