@@ -108,7 +108,6 @@ Document parse_json(std::string_view text, std::string name);
 Document parse_yaml(std::string_view text, std::string name);  // YAML 1.2 core schema scalars; anchors refused
 Document parse_toml(std::string_view text, std::string name);  // dates become strings in RFC 3339 form
 Document read_yaml_file(const Path& path);
-Document read_toml_file(const Path& path);
 Document read_json_file(const Path& path);
 
 // Canonical: keys sorted bytewise, no white space, UTF-8, shortest number form, "\u00xx" only where required.

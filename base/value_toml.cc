@@ -199,8 +199,4 @@ Document parse_toml(std::string_view text, std::string name) {
   return out;
 }
 
-Document read_toml_file(const Path& path) {
-  return parse_toml(read_file(path), path.string());
-}
-
 }  // namespace dae

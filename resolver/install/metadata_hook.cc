@@ -9,13 +9,13 @@
 #include "base/hash.h"
 #include "base/strings.h"
 #include "base/value.h"
+#include "resolver/install/sdist_build.h"
 
 namespace dae::resolver {
 namespace {
 
 constexpr int64_t kTimeoutMs = 10 * 60 * 1000;
 constexpr int64_t kEnvironmentDays = 7;  // then newer build tools are looked for
-constexpr size_t kLogLines = 15;
 constexpr uint64_t kMaxMetadataBytes = 16ull << 20;
 constexpr int kNoHook = 77;
 constexpr const char* kAnswer = "answer.json";
@@ -59,13 +59,6 @@ BuildSystem build_system_of(const Path& project, const std::string& label) {
   out.backend = table->get_string("build-backend", out.backend);
   out.paths = join(table->get_strings("backend-path"), "\n");
   return out;
-}
-
-std::string log_tail(const ProcessResult& result) {
-  std::vector<std::string> lines = split_lines(trim(result.out + "\n" + result.err));
-  std::erase_if(lines, [](const std::string& line) { return trim(line).empty(); });
-  if (lines.size() > kLogLines) lines.erase(lines.begin(), lines.end() - kLogLines);
-  return join(lines, "\n");
 }
 
 class Preparation {

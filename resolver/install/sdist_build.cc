@@ -16,13 +16,6 @@ namespace {
 constexpr int64_t kBuildTimeoutMs = 60 * 60 * 1000;
 constexpr size_t kLogLines = 15;
 
-std::string log_tail(const ProcessResult& result) {
-  std::vector<std::string> lines = split_lines(trim(result.out + "\n" + result.err));
-  std::erase_if(lines, [](const std::string& line) { return trim(line).empty(); });
-  if (lines.size() > kLogLines) lines.erase(lines.begin(), lines.end() - kLogLines);
-  return join(lines, "\n");
-}
-
 bool has_pip(const Interpreter& python, ProcessRunner& runner) {
   ProcessSpec spec;
   spec.argv = {python.real_executable.string(), "-I", "-c", "import pip"};
@@ -30,6 +23,13 @@ bool has_pip(const Interpreter& python, ProcessRunner& runner) {
 }
 
 }  // namespace
+
+std::string log_tail(const ProcessResult& result) {
+  std::vector<std::string> lines = split_lines(trim(result.out + "\n" + result.err));
+  std::erase_if(lines, [](const std::string& line) { return trim(line).empty(); });
+  if (lines.size() > kLogLines) lines.erase(lines.begin(), lines.end() - kLogLines);
+  return join(lines, "\n");
+}
 
 Path builder_python(const Interpreter& python, const Path& cache_dir, ProcessRunner& runner, EventSink& events) {
   if (has_pip(python, runner)) return python.real_executable;

@@ -18,6 +18,9 @@ std::vector<Path> wheels_in(const Path& dir);
 // Throws Error failed unless the build made just one.
 Path only_wheel(const Path& dir, const std::string& label);
 
+// The last lines a program wrote that are not blank: the cause in a message.
+std::string log_tail(const ProcessResult& result);
+
 // The wheel file. Throws Error failed with the end of the build's log as cause.
 Path build_sdist(const Path& sdist, const std::string& file_name, const Digest& digest, const Interpreter& python,
                  const Path& cache_dir, ProcessRunner& runner, EventSink& events);

@@ -53,7 +53,6 @@ class MarkerDiagram {
   uint32_t cut_label(const VersionCut& cut);
   uint32_t text_label(const std::string& text);
   const MarkerVariable& at(uint32_t variable) const { return variables_[variable]; }
-  size_t variable_count() const { return variables_.size(); }
   const VersionCut& cut(uint32_t label) const { return *cuts_[label]; }
   const std::string& text(uint32_t label) const { return *texts_[label]; }
 
