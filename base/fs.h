@@ -124,6 +124,8 @@ class FileLock {
   // Waits; calls `on_wait(holder_pid)` once if it has to.
   static FileLock acquire(const Path& path, const std::function<void(int)>& on_wait = {});
   static std::optional<FileLock> try_acquire(const Path& path);
+  // Any number of holders at once, none beside the holder of acquire(). Waits for that one.
+  static FileLock acquire_shared(const Path& path);
   FileLock(FileLock&&) = default;
   FileLock& operator=(FileLock&&) = default;
 

@@ -159,6 +159,16 @@ FileLock FileLock::acquire(const Path& path, const std::function<void(int)>& on_
   return FileLock(std::move(fd));
 }
 
+FileLock FileLock::acquire_shared(const Path& path) {
+  Fd fd = open_lock(path);
+  while (::flock(fd.get(), LOCK_SH) != 0) {
+    if (errno != EINTR) fail("lock", path);
+    if (StopSignal::requested())
+      throw Error(ErrorKind::interrupted, "interrupted while waiting for a lock", path.string());
+  }
+  return FileLock(std::move(fd));
+}
+
 std::optional<FileLock> FileLock::try_acquire(const Path& path) {
   Fd fd = open_lock(path);
   while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {

@@ -35,25 +35,29 @@ EnvironmentChange sync_environment(Context& context, const builder::AppFile& app
   WantedWheels wanted = wanted_from_lock(selected);
   Path env = environment_path(app);
   auto blobs = open_blob_store(blobs_dir());
-  const resolver::FetchOptions fetch{context.globals.offline,
-                                     app.dir, [&]() -> auto& {return download_credentials(context, app.dir);
-}
-};  // namespace dae::cli
-if (!wanted.complete) {
-  wanted.wheels = resolver::fetch_selected(selected, python, transport, *blobs, cache_dir(), *context.runner,
-                                           *context.events, fetch);
-  change.plan = resolver::plan_install(env, python, wanted.wheels);
-} else {
-  change.plan = resolver::plan_install(env, python, wanted.wheels);
-  if (!change.plan.add.empty()) {
-    for (const resolver::WheelToInstall& wheel : change.plan.add)
-      if (blobs->has(wheel.digest)) ++change.from_store;
-    resolver::fetch_selected(selected, python, transport, *blobs, cache_dir(), *context.runner, *context.events, fetch);
+  resolver::FetchOptions fetch;
+  fetch.offline = context.globals.offline;
+  fetch.base_dir = app.dir;
+  fetch.credentials = [&]() -> auto& {
+    return download_credentials(context, app.dir);
+  };
+  if (!wanted.complete) {
+    wanted.wheels = resolver::fetch_selected(selected, python, transport, *blobs, cache_dir(), *context.runner,
+                                             *context.events, fetch);
+    change.plan = resolver::plan_install(env, python, wanted.wheels);
+  } else {
+    change.plan = resolver::plan_install(env, python, wanted.wheels);
+    if (!change.plan.add.empty()) {
+      for (const resolver::WheelToInstall& wheel : change.plan.add)
+        if (blobs->has(wheel.digest)) ++change.from_store;
+      resolver::fetch_selected(selected, python, transport, *blobs, cache_dir(), *context.runner, *context.events,
+                               fetch);
+    }
   }
-}
-if (!change.plan.empty()) resolver::apply_install(change.plan, env, python, *blobs, {unpacked_dir()}, *context.events);
-change.duration_ms = context.clock.monotonic_ms() - started_ms;
-return change;
+  if (!change.plan.empty())
+    resolver::apply_install(change.plan, env, python, *blobs, {unpacked_dir()}, *context.events);
+  change.duration_ms = context.clock.monotonic_ms() - started_ms;
+  return change;
 }
 
 void require_environment(const builder::AppFile& app, const resolver::Interpreter& python) {
