@@ -52,6 +52,8 @@ void apply_install(const InstallPlan& plan, const Path& env, const Interpreter& 
 struct FetchOptions {
   bool offline = false;
   Path base_dir;  // of relative paths in the lock; empty: the working directory
+  // Called from any thread as soon as a wheel is in the blob store (Unpacker::add), while others are still fetched.
+  std::function<void(const WheelToInstall&)> on_wheel = {};
   // What downloads are authorised with. Called once, when something has to be downloaded; null: netrc alone.
   std::function<CredentialStore&()> credentials = {};
 };
