@@ -20,8 +20,9 @@ struct EnvState {
   std::string prefix;  // where the environment was made; scripts hold this path
   std::string python;  // the interpreter's real executable
   std::string python_version, cache_tag;
-  bool ready = false;                      // the venv itself is complete
-  bool made_here = false;                  // else it was there before us, and is not ours to clear
+  bool ready = false;      // the venv itself is complete
+  std::string link_mode;   // of the last apply that linked: "hardlink" …; "symlink" stays once it was used
+  bool made_here = false;  // else it was there before us, and is not ours to clear
   std::vector<InstalledPackage> packages;  // complete; sorted by name
   std::vector<InstalledPackage> applying;  // in an unknown state when no apply is running
 };

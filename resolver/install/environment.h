@@ -37,17 +37,32 @@ struct InstallPlan {
 // Reads <env>/dae-env.json only (what we installed, by digest); milliseconds. Never removes what we did not install.
 InstallPlan plan_install(const Path& env, const Interpreter& python, const std::vector<WheelToInstall>& wanted);
 
+// How files get from the store into an environment.
+// - hardlink: one inode for all environments. Whoever edits a file in place edits it everywhere, so it is read-only.
+// - reflink: files of their own that share blocks, where the file system can (btrfs, xfs).
+// - copy: files of their own.
+// - symlink: one link for each top-level entry of a wheel, O(packages). The environment needs the store from then on,
+//   which is why it is registered there; namespace packages and what two wheels share become directories of links.
+enum class LinkMode { automatic, hardlink, reflink, copy, symlink };
+// Throws Error usage for other words than the five above.
+LinkMode parse_link_mode(std::string_view text);
+std::string_view link_mode_name(LinkMode mode);
+
 struct StorePaths {
-  Path unpacked;         // <dir>/<digest>-<cache_tag>/
+  Path unpacked;         // the store: unpacked_store.h
   bool bytecode = true;  // compile when unpacking, once; else Python does it in each first import
   // For machines that nobody watches: what was installed survives a power cut. Flushes the whole file system, which
   // takes 0.1 s on an idle disk and seconds on a busy one. Without it only kills are harmless.
   bool durable = false;
+  // automatic: the first of hardlink, reflink, copy that works from this store into this environment. A mode that the
+  // file system cannot do falls back in the same order, with a note.
+  LinkMode link_mode = LinkMode::automatic;
 };
 // Unpacks what is missing in the store, makes the venv (PEP 405, without running Python), links, writes scripts,
-// RECORD, INSTALLER. Killed at any point: the next plan+apply ends right. Holds a lock on the environment.
-void apply_install(const InstallPlan& plan, const Path& env, const Interpreter& python, BlobStore& blobs,
-                   const StorePaths& store, EventSink& events);
+// RECORD, INSTALLER. Killed at any point: the next plan+apply ends right. Holds a lock on the environment. Returns the
+// mode that was used; `automatic` when nothing was linked.
+LinkMode apply_install(const InstallPlan& plan, const Path& env, const Interpreter& python, BlobStore& blobs,
+                       const StorePaths& store, EventSink& events);
 
 struct FetchOptions {
   bool offline = false;
