@@ -50,8 +50,11 @@ Local check_header(Source& source, const Entry& entry) {
   if (extra.unicode_path && *extra.unicode_path != entry.raw_name) {
     source.refuse(fmt::format("`{}` has a second name, `{}`", member.name, shown(*extra.unicode_path)));
   }
-  if (extra.zip64) {  // 4.5.3: in the local header both sizes, always
-    if (extra.zip64->size() != 16 || packed != kNone32 || size != kNone32) {
+  if (extra.zip64) {
+    // 4.5.3: in the local header both sizes, always. Bazel's writer repeats there what the header has room for, which
+    // misleads nobody as long as it is the same.
+    const auto fits = [](uint64_t narrow, uint64_t wide) { return narrow == kNone32 || narrow == wide; };
+    if (extra.zip64->size() != 16 || !fits(size, u64(*extra.zip64, 0)) || !fits(packed, u64(*extra.zip64, 8))) {
       source.refuse(fmt::format("the zip64 field of `{}` does not fit its header", member.name));
     }
     size = u64(*extra.zip64, 0);
