@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -51,7 +52,7 @@ void NameGuard::refuse(const std::string& message) const {
   throw Error(ErrorKind::bad_input, message, archive_.string());
 }
 
-const NameGuard::Seen* NameGuard::find(const std::string& name) const {
+NameGuard::Seen* NameGuard::find(const std::string& name) {
   const auto found = seen_.find(lower(name));
   if (found == seen_.end()) return nullptr;
   if (found->second.name != name) {
@@ -61,17 +62,20 @@ const NameGuard::Seen* NameGuard::find(const std::string& name) const {
 }
 
 void NameGuard::accept_parents(const std::string& name) {
+  const size_t last = name.rfind('/');
+  if (last == std::string::npos || name.compare(0, last, parent_) == 0) return;
   for (size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
     const std::string parent = name.substr(0, slash);
     const Seen* seen = find(parent);
     if (!seen) {
-      seen_.emplace(lower(parent), Seen{parent, EntryKind::directory});
+      seen_.emplace(lower(parent), Seen{parent, EntryKind::directory, false});
     } else if (seen->kind == EntryKind::link) {
       refuse(fmt::format("`{}` would be written through the link `{}`", name, parent));
     } else if (seen->kind == EntryKind::file) {
       refuse(fmt::format("`{}` is a file and a directory", parent));
     }
   }
+  parent_ = name.substr(0, last);
 }
 
 // `..` only in front: after a name that may itself be a link, `..` does not lead back to where the text says.
@@ -90,15 +94,18 @@ void NameGuard::check_link(const std::string& name, std::string_view target) con
   }
 }
 
-void NameGuard::accept(const std::string& name, EntryKind kind, std::string_view link_target) {
+bool NameGuard::accept(const std::string& name, EntryKind kind, std::string_view link_target) {
   accept_parents(name);
-  if (const Seen* seen = find(name)) {
-    // Tar archives made in several goes name a directory again; nothing is replaced by it.
-    if (seen->kind == EntryKind::directory && kind == EntryKind::directory) return;
+  if (Seen* seen = find(name)) {
+    if (seen->kind == EntryKind::directory && kind == EntryKind::directory) return !std::exchange(seen->listed, true);
+    if (seen->kind == EntryKind::directory || kind == EntryKind::directory) {
+      refuse(fmt::format("`{}` is a file and a directory", name));
+    }
     refuse(fmt::format("`{}` is in it twice", name));
   }
   if (kind == EntryKind::link) check_link(name, link_target);
-  seen_.emplace(lower(name), Seen{name, kind});
+  seen_.emplace(lower(name), Seen{name, kind, true});
+  return true;
 }
 
 }  // namespace dae::archive_detail

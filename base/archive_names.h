@@ -1,9 +1,9 @@
 #pragma once
-// Which names an archive may hold. Private to base/archive_*.cc.
-#include <map>
+// Which names an archive may hold. Private to base/archive_*.cc and base/zip_*.cc.
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "base/fs.h"
 
@@ -21,20 +21,23 @@ enum class EntryKind { file, directory, link };
 class NameGuard {
  public:
   explicit NameGuard(const Path& archive) : archive_(archive) {}
-  void accept(const std::string& name, EntryKind kind, std::string_view link_target = "");
+  // False: a directory that was named before. Tar archives made in several goes do that; nothing is replaced by it.
+  bool accept(const std::string& name, EntryKind kind, std::string_view link_target = "");
 
  private:
   struct Seen {
     std::string name;
     EntryKind kind;
+    bool listed;  // not only the parent of something
   };
   [[noreturn]] void refuse(const std::string& message) const;
   void accept_parents(const std::string& name);
   void check_link(const std::string& name, std::string_view target) const;
-  const Seen* find(const std::string& name) const;
+  Seen* find(const std::string& name);
 
   const Path& archive_;
-  std::map<std::string, Seen> seen_;  // by the name without case
+  std::unordered_map<std::string, Seen> seen_;  // by the name without case
+  std::string parent_;                          // the one accepted last: most names share it with the one before
 };
 
 }  // namespace dae::archive_detail

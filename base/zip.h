@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/fs.h"
@@ -54,6 +55,7 @@ class ZipFile {
   Fd fd_;
   std::string subject_;
   std::vector<ZipMember> members_;
+  std::unordered_map<std::string_view, size_t> by_name_;  // files; views of the names in members_
 };
 
 }  // namespace dae
