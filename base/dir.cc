@@ -125,6 +125,25 @@ Dir::Linked Dir::write_new(const char* name, std::string_view bytes, mode_t mode
   return Linked::done;
 }
 
+std::optional<Dir::Writer> Dir::create(const char* name, mode_t mode) const {
+  Fd target(::openat(fd_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (target.valid()) return Writer(path_ / name, std::move(target));
+  if (errno == EEXIST) return std::nullopt;
+  fail("write", path_, name);
+}
+
+void Dir::Writer::write(std::string_view bytes) {
+  if (!write_all(fd_.get(), bytes)) throw os_error("cannot write", path_.string(), errno);
+}
+
+void Dir::set_mode(const char* name, mode_t mode) const {
+  if (::fchmodat(fd_.get(), name, mode, 0) != 0) fail("change the mode", path_, name);
+}
+
+void Dir::touch(const char* name) const {
+  if (::utimensat(fd_.get(), name, nullptr, AT_SYMLINK_NOFOLLOW) != 0) fail("change the time", path_, name);
+}
+
 bool Dir::exchange(const char* one, const char* other) const {
   if (::renameat2(fd_.get(), one, fd_.get(), other, RENAME_EXCHANGE) == 0) return true;
   if (is_impossible(errno)) return false;

@@ -33,6 +33,20 @@ class Dir {
   Linked symlink(const std::string& target, const char* new_name) const;
   // A new file (O_EXCL); not atomic and not synced: whoever calls can tell a half-done run from a done one.
   Linked write_new(const char* name, std::string_view bytes, mode_t mode) const;
+  // The same in pieces; nullopt: something has that name.
+  class Writer {
+   public:
+    void write(std::string_view bytes);
+
+   private:
+    friend class Dir;
+    Writer(Path path, Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+    Path path_;
+    Fd fd_;
+  };
+  std::optional<Writer> create(const char* name, mode_t mode) const;
+  void set_mode(const char* name, mode_t mode) const;
+  void touch(const char* name) const;  // the time of the last change is now
   // Swaps two entries atomically (RENAME_EXCHANGE); false where the file system cannot.
   bool exchange(const char* one, const char* other) const;
   void rename(const char* from, const char* to) const;

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
+#include "base/dir.h"
 #include "base/process.h"
 #include "resolver/install/parallel.h"
-#include "resolver/install/unpacked_store.h"
+#include "resolver/install/store_bytecode.h"
 
 namespace dae::resolver {
 namespace {
@@ -25,18 +26,52 @@ for group in sys.stdin.buffer.read().split(b"\0\0"):
             with open(os.path.join(tree, module), "rb") as file:
                 source = file.read()
             code = marshal.dumps(compile(source, module, "exec", dont_inherit=True))
-            target = os.path.join(tree, importlib.util.cache_from_source(module))
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            with open(target, "wb") as file:
-                file.write(head + importlib.util.source_hash(source) + code)
         except Exception:
-            pass
+            continue
+        target = os.path.join(tree, importlib.util.cache_from_source(module))
+        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:
+            file.write(head + importlib.util.source_hash(source) + code)
 )python";
 
 struct Share {
   std::string input;
   uint64_t weight = 0;
+  std::vector<std::pair<const CompileJob*, const std::string*>> modules;
 };
+
+std::vector<Share> shares_of(const std::vector<CompileJob>& jobs, size_t count) {
+  std::vector<Share> out(count);
+  for (const CompileJob& job : jobs) {
+    std::vector<std::string> groups(out.size());
+    for (const CompileJob::Module& module : job.modules) {
+      const auto lightest = std::ranges::min_element(out, {}, &Share::weight);
+      lightest->weight += 2000 + module.size_bytes;
+      lightest->modules.emplace_back(&job, &module.path);
+      groups[static_cast<size_t>(lightest - out.begin())] += module.path + '\0';
+    }
+    for (size_t i = 0; i < out.size(); ++i) {
+      if (!groups[i].empty()) out[i].input += job.tree.string() + '\0' + groups[i] + '\0';
+    }
+  }
+  return out;
+}
+
+// A worker that ended early (killed, disk full) may have left half a file.
+void drop_bytecode(const Share& share, const std::string& cache_tag) {
+  for (const auto& [job, module] : share.modules) remove_file(job->tree / bytecode_path(*module, cache_tag));
+}
+
+void collect(CompileJob& job, const std::string& cache_tag) {
+  const Dir tree = Dir::open(job.tree);
+  for (const CompileJob::Module& module : job.modules) {
+    std::string path = bytecode_path(module.path, cache_tag);
+    const auto info = tree.info(path.c_str());
+    if (!info) continue;
+    job.bytecode_bytes += info->size_bytes;
+    job.bytecode.push_back(std::move(path));
+  }
+  std::ranges::sort(job.bytecode);
+}
 
 }  // namespace
 
@@ -46,31 +81,28 @@ std::string bytecode_path(const std::string& module, const std::string& cache_ta
                      module.substr(slash, module.size() - slash - 3), cache_tag);
 }
 
-void compile_bytecode(const std::vector<CompileJob>& jobs, const Interpreter& python) {
+// Modules of tests are hardly ever imported where an application runs, and a third of all modules of the large
+// scientific packages: compiling them would take a third of the time. Whoever imports one gets it compiled then, as
+// ever.
+bool is_worth_compiling(std::string_view path) {
+  return path.ends_with(".py") && path != ".py" && !path.ends_with("/.py") &&
+         path.find("/tests/") == std::string_view::npos;
+}
+
+void compile_bytecode(std::vector<CompileJob>& jobs, const Interpreter& python) {
   size_t modules = 0;
   for (const CompileJob& job : jobs) modules += job.modules.size();
   if (modules == 0) return;
   // A process costs as much as some 40 modules: few modules, few processes.
-  std::vector<Share> shares(std::clamp<size_t>(modules / 40, 1, cpu_threads()));
-  for (const CompileJob& job : jobs) {
-    std::vector<std::string> groups(shares.size());
-    for (const std::string& module : job.modules) {
-      const auto info = file_info(job.tree / module);
-      const auto lightest = std::ranges::min_element(shares, {}, &Share::weight);
-      lightest->weight += 2000 + (info ? info->size_bytes : 0);
-      groups[static_cast<size_t>(lightest - shares.begin())] += module + '\0';
-    }
-    for (size_t i = 0; i < shares.size(); ++i) {
-      if (!groups[i].empty()) shares[i].input += job.tree.string() + '\0' + groups[i] + '\0';
-    }
-  }
+  std::vector<Share> shares = shares_of(jobs, std::clamp<size_t>(modules / 40, 1, cpu_threads()));
   parallel_for(shares.size(), shares.size(), [&](size_t i) {
     ProcessSpec spec;
     // -S: no site-packages, no .pth files of whoever owns the interpreter.
     spec.argv = {python.real_executable.string(), "-I", "-S", "-c", kWorker};
     spec.stdin_bytes = std::move(shares[i].input);
-    make_process_runner()->run(spec);
+    if (make_process_runner()->run(spec).exit_code != 0) drop_bytecode(shares[i], python.cache_tag);
   });
+  for (CompileJob& job : jobs) collect(job, python.cache_tag);
 }
 
 }  // namespace dae::resolver

@@ -1,5 +1,5 @@
 #pragma once
-// Unpacked wheels, once per machine, read-only: <store>/<digest>-<cache_tag>[-source]/ with site/ (what goes into
+// Unpacked wheels, once per machine, read-only: <store>/<digest>-<store_tag>[-source]/ with site/ (what goes into
 // site-packages, INSTALLER and RECORD included), data/ (the rest of .data), and lists of both, so that linking needs no
 // walk, no hashing and no thought. "-source" has no bytecode. Made in a temporary directory beside and renamed: what is
 // there under its name is complete, and never changes. Format: share/doc/formats/unpacked-store.md.
@@ -36,6 +36,7 @@ struct StoredWheel {
   };
   std::vector<DataFile> data;
   std::vector<EntryPoint> entry_points;  // scripts to be generated
+  uint64_t size_bytes = 0;               // of all its files
 
   Path site() const { return dir / "site"; }
   // site/<dist_info>/RECORD is the environment's as it stands: no scripts to generate or rewrite. A direct_url.json
@@ -49,12 +50,19 @@ struct StoredFiles {
   std::vector<const char*> dirs;   // parents before children; those that hold bytecode alone are in `bytecode_dirs`
   std::vector<const char*> files;  // INSTALLER and RECORD included
   std::vector<const char*> bytecode_dirs, bytecode;
+
+  StoredFiles() = default;
+  StoredFiles(StoredFiles&&) = default;  // `text` is too long to move its bytes with it
+  StoredFiles& operator=(StoredFiles&&) = default;
 };
 StoredFiles read_stored_files(const StoredWheel& wheel);
 
+// The second half of an entry's name: `cache_tag`, and "t" where site-packages is that of a free-threaded interpreter.
+std::string store_tag(const Interpreter& python);
+
 // nullopt when it is not there (or not readable: then it has to be made anew). Without `bytecode` either kind will do.
 std::optional<StoredWheel> find_unpacked(const StorePaths& store, const std::string& digest_hex,
-                                         const std::string& cache_tag);
+                                         const std::string& store_tag);
 
 // Unpacks wheels on threads of its own while their like are still being downloaded. Checks them as wheel_check.h says.
 class Unpacker {

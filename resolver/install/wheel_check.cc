@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/strings.h"
 #include "resolver/install/record.h"
 #include "resolver/standards/metadata.h"
@@ -15,22 +17,57 @@
 namespace dae::resolver {
 namespace {
 
-constexpr std::string_view kDistInfo = ".dist-info", kData = ".data";
+constexpr std::string_view kDistInfo = ".dist-info", kData = ".data", kSite = "site/";
 constexpr const char* kSchemeDirs[] = {"purelib", "platlib", "headers", "scripts", "data"};
+// Files of the environment itself.
+constexpr const char* kOurs[] = {"pyvenv.cfg", "dae-env.json", ".dae-lock"};
+constexpr uint64_t kRecordLimit = 256 << 20, kTextLimit = 16 << 20;
 
-struct Checker {
-  const Path& tree;
-  const std::string& file_name;
-  const std::string& name;
-  const std::string& version;
+std::string_view first_part(std::string_view path) {
+  return path.substr(0, path.find('/'));
+}
 
-  [[noreturn]] void bad(std::string message) const {
-    throw Error(ErrorKind::bad_input, std::move(message), file_name, "the wheel is broken: tell its maintainers");
+std::string trim_padding(std::string hash) {
+  while (hash.ends_with('=') && hash.size() > 7) hash.pop_back();
+  return hash;
+}
+
+// Signatures cover RECORD and so cannot be in it (both kinds are deprecated, PEP 815).
+bool is_unlisted(std::string_view path, std::string_view dist_info) {
+  if (!path.starts_with(dist_info)) return false;
+  path.remove_prefix(dist_info.size());
+  return path == "/RECORD" || path == "/RECORD.jws" || path == "/RECORD.p7s";
+}
+
+// An installer's own files: what a wheel brings of them says nothing about an installation.
+bool is_installers(std::string_view path, std::string_view dist_info) {
+  if (is_unlisted(path, dist_info)) return true;
+  if (!path.starts_with(dist_info)) return false;
+  path.remove_prefix(dist_info.size());
+  return path == "/INSTALLER" || path == "/REQUESTED" || path == "/direct_url.json";
+}
+
+class Checking {
+ public:
+  Checking(const ZipFile& wheel, const std::string& name, const std::string& version, const EnvLayout& layout)
+      : wheel_(wheel), name_(name), version_(version), layout_(layout) {}
+
+  CheckedWheel run() {
+    out_.dist_info = only_dir(kDistInfo);
+    if (out_.dist_info.empty()) bad("no dist-info directory");
+    data_dir_ = only_dir(kData);
+    check_format();
+    check_metadata();
+    match_record();
+    for (PlacedFile& file : out_.files) place(file);
+    check_directories();
+    std::ranges::sort(out_.data, {}, &StoredWheel::DataFile::target);
+    read_entry_points();
+    return std::move(out_);
   }
-  [[noreturn]] void unverified(std::string message) const {
-    throw Error(ErrorKind::verification, std::move(message), file_name,
-                "the wheel is broken or was altered; do not install it");
-  }
+
+ private:
+  [[noreturn]] void bad(std::string message) const { throw_broken_wheel(std::move(message), wheel_.subject()); }
 
   // "Flask-3.1.2.dist-info" belongs to flask 3.1.2, however either of them is spelled.
   bool names_us(std::string_view dir, std::string_view suffix) const {
@@ -38,28 +75,31 @@ struct Checker {
     const size_t dash = stem.find('-');
     if (dash == std::string_view::npos) return false;
     const auto found = Version::try_parse(stem.substr(dash + 1));
-    return normalize_name(stem.substr(0, dash)) == name && found && *found == Version::parse(version);
+    return normalize_name(stem.substr(0, dash)) == name_ && found && *found == Version::parse(version_);
   }
 
-  std::string only_dir(const std::vector<WalkEntry>& entries, std::string_view suffix) const {
-    std::string found;
-    for (const WalkEntry& entry : entries) {
-      if (!entry.info.is_dir() || !entry.relative.ends_with(suffix) || entry.relative.find('/') != std::string::npos)
-        continue;
+  std::string only_dir(std::string_view suffix) const {
+    std::string_view found;
+    for (const ZipMember& member : wheel_.members()) {
+      const std::string_view top = first_part(member.name);
+      const bool is_dir = member.is_dir || top.size() < member.name.size();
+      if (!is_dir || top == found || !top.ends_with(suffix)) continue;
       if (!found.empty()) bad(fmt::format("two `*{}` directories", suffix));
-      if (!names_us(entry.relative, suffix)) {
-        bad(fmt::format("`{}` does not belong to `{} {}`", entry.relative, name, version));
-      }
-      found = entry.relative;
+      if (!names_us(top, suffix)) bad(fmt::format("`{}` does not belong to `{} {}`", top, name_, version_));
+      found = top;
     }
-    return found;
+    return std::string(found);
   }
 
-  void check_format(const std::string& dist_info) const {
-    const auto wheel = read_file_if_exists(tree / dist_info / "WHEEL", 1 << 20);
-    if (!wheel) bad("no WHEEL file");
-    for (const std::string& line : split_lines(*wheel)) {
-      if (!iequals(line.substr(0, 14), "Wheel-Version:")) continue;
+  std::string text_of(const char* name, uint64_t limit_bytes) const {
+    const ZipMember* member = wheel_.find(out_.dist_info + "/" + name);
+    if (member == nullptr) bad(fmt::format("no {} file", name));
+    return wheel_.read(*member, limit_bytes);
+  }
+
+  void check_format() const {
+    for (const std::string& line : split_lines(text_of("WHEEL", 1 << 20))) {
+      if (!iequals(std::string_view(line).substr(0, 14), "Wheel-Version:")) continue;
       const std::string version_text(trim(std::string_view(line).substr(14)));
       if (version_text != "1" && !version_text.starts_with("1.")) {
         bad(fmt::format("wheel format {} is not known here", version_text));
@@ -69,50 +109,152 @@ struct Checker {
     bad("WHEEL names no format version");
   }
 
-  void check_metadata(const std::string& dist_info) const {
-    const auto text = read_file_if_exists(tree / dist_info / "METADATA", 16 << 20);
-    if (!text) bad("no METADATA file");
-    const CoreMetadata metadata = parse_core_metadata(*text, file_name);
+  void check_metadata() const {
+    const CoreMetadata metadata = parse_core_metadata(text_of("METADATA", kTextLimit), wheel_.subject());
     const auto found = Version::try_parse(metadata.version);
-    if (normalize_name(metadata.name) != name || !found || *found != Version::parse(version)) {
-      bad(fmt::format("METADATA is of `{} {}`, wanted is `{} {}`", metadata.name, metadata.version, name, version));
+    if (normalize_name(metadata.name) != name_ || !found || *found != Version::parse(version_)) {
+      bad(fmt::format("METADATA is of `{} {}`, wanted is `{} {}`", metadata.name, metadata.version, name_, version_));
     }
   }
 
-  void check_data_dir(const std::vector<WalkEntry>& entries, const std::string& data_dir) const {
-    for (const WalkEntry& entry : entries) {
-      if (data_dir.empty() || !entry.relative.starts_with(data_dir + "/")) continue;
-      const std::string rest = entry.relative.substr(data_dir.size() + 1);
-      const std::string scheme = rest.substr(0, rest.find('/'));
-      const bool is_known = std::ranges::find(kSchemeDirs, scheme) != std::end(kSchemeDirs);
-      if (!is_known || (rest == scheme && !entry.info.is_dir())) {
-        bad(fmt::format("`{}` has no place in an environment", entry.relative));
+  void match_record() {
+    const auto unverified = [&](std::string message) { throw_unverified_wheel(std::move(message), wheel_.subject()); };
+    std::vector<RecordEntry> rows = parse_record(text_of("RECORD", kRecordLimit), wheel_.subject());
+    std::unordered_map<std::string_view, RecordEntry*> unseen;
+    unseen.reserve(rows.size());
+    for (RecordEntry& row : rows) unseen.emplace(row.path, &row);
+    out_.files.reserve(wheel_.members().size());
+    for (const ZipMember& member : wheel_.members()) {
+      if (member.is_dir) continue;
+      const auto found = unseen.find(member.name);
+      if (!is_unlisted(member.name, out_.dist_info)) {
+        if (found == unseen.end()) unverified(fmt::format("`{}` is not in RECORD", member.name));
+        RecordEntry& row = *found->second;
+        if (row.size_bytes && *row.size_bytes != member.size_bytes) {
+          unverified(fmt::format("`{}` has {} bytes, RECORD says {}", member.name, member.size_bytes, *row.size_bytes));
+        }
+        if (!row.hash.starts_with("sha256=")) unverified(fmt::format("RECORD has no SHA-256 of `{}`", member.name));
+        out_.files.push_back({&member, "", trim_padding(std::move(row.hash)), member.executable});
+      }
+      if (found != unseen.end()) unseen.erase(found);
+    }
+    for (const RecordEntry& row : rows) {
+      if (unseen.contains(row.path) && !is_unlisted(row.path, out_.dist_info)) {
+        unverified(fmt::format("RECORD lists `{}`, which is missing", row.path));
       }
     }
   }
 
-  void check_file(const WalkEntry& entry, const RecordEntry& recorded) const {
-    const std::string& path = entry.relative;
-    if (recorded.size_bytes && *recorded.size_bytes != entry.info.size_bytes) {
-      unverified(fmt::format("`{}` has {} bytes, RECORD says {}", path, entry.info.size_bytes, *recorded.size_bytes));
+  void place(PlacedFile& file) {
+    const std::string_view name = file.member->name;
+    if (data_dir_.empty() || first_part(name) != data_dir_) {
+      if (!is_installers(name, out_.dist_info)) place_in_site(file, name);
+      return;
     }
-    if (!recorded.hash.starts_with("sha256=")) {
-      unverified(fmt::format("RECORD has no SHA-256 of `{}`", path));
+    const std::string_view rest = name.substr(data_dir_.size() + 1);
+    const std::string_view scheme = first_part(rest);
+    const bool is_known = std::ranges::find(kSchemeDirs, scheme) != std::end(kSchemeDirs);
+    if (!is_known || rest == scheme) bad(fmt::format("`{}` has no place in an environment", name));
+    const std::string inner(rest.substr(scheme.size() + 1));
+    if (scheme == "purelib" || scheme == "platlib") {
+      place_in_site(file, inner);
+    } else if (scheme == "headers") {
+      place_data(file, rest, layout_.headers(distribution_of_stem()) + "/" + inner);
+    } else if (scheme == "scripts") {
+      file.executable = true;  // not every archiver keeps the mode
+      place_data(file, rest, "bin/" + inner);
+    } else {
+      place_in_root(file, rest, inner);
     }
-    const std::string found = "sha256=" + digest_base64url(sha256_file(entry.path));
-    if (found != trim_padding(recorded.hash)) unverified(fmt::format("`{}` is not what RECORD says", path));
   }
 
-  static std::string trim_padding(std::string hash) {
-    while (hash.ends_with('=') && hash.size() > 7) hash.pop_back();
-    return hash;
+  // "lib64" is a link to "lib" in many environments.
+  void place_in_root(PlacedFile& file, std::string_view source, const std::string& target) {
+    const std::string packages = layout_.site_packages() + "/";
+    for (const std::string& prefix : {packages, replace_all(packages, "lib/", "lib64/")}) {
+      if (target.starts_with(prefix)) return place_in_site(file, std::string_view(target).substr(prefix.size()));
+    }
+    place_data(file, source, target);
   }
+
+  // Headers stand under the name as the wheel writes it, its underscores being dashes again: where pip puts them.
+  std::string distribution_of_stem() const {
+    return replace_all(out_.dist_info.substr(0, out_.dist_info.find('-')), "_", "-");
+  }
+
+  void place_in_site(PlacedFile& file, std::string_view inner) {
+    const std::string_view top = first_part(inner);
+    if (top.ends_with(kDistInfo) && top.size() < inner.size() && top != out_.dist_info) {
+      bad(fmt::format("`{}` goes into the metadata of another distribution", file.member->name));
+    }
+    if (is_installers(inner, out_.dist_info)) {
+      bad(fmt::format("`{}` goes where the installer writes", file.member->name));
+    }
+    file.path = std::string(kSite) + std::string(inner);
+    claim(layout_.site_packages() + "/" + std::string(inner), file);
+  }
+
+  void place_data(PlacedFile& file, std::string_view source, const std::string& target) {
+    const Path path(target);
+    if (path.is_absolute() || target.starts_with("..") || path.lexically_normal().generic_string() != target) {
+      throw Error(ErrorKind::refused, fmt::format("`{}` would be installed outside of the environment", target),
+                  wheel_.subject());
+    }
+    const bool ours = std::ranges::find(kOurs, target) != std::end(kOurs);
+    if (ours || (path.parent_path() == "bin" && is_interpreter_name(path.filename().string()))) {
+      throw Error(ErrorKind::refused, fmt::format("`{}` belongs to the environment itself", target), wheel_.subject());
+    }
+    file.path = "data/" + std::string(source);
+    claim(target, file);
+    out_.data.push_back({file.path, target, file.executable, false, file.hash, file.member->size_bytes});
+  }
+
+  void claim(const std::string& target, const PlacedFile& file) {
+    const auto [known, is_new] = claimed_.emplace(target, &file);
+    if (is_new) return;
+    bad(fmt::format("`{}` and `{}` go to the same place", known->second->member->name, file.member->name));
+  }
+
+  void check_directories() {
+    std::set<std::string> entry{"site", "data", "site/" + out_.dist_info};
+    for (const PlacedFile& file : out_.files) {
+      if (!file.path.empty()) add_parents(file.path, entry);
+    }
+    out_.dirs.assign(entry.begin(), entry.end());
+    std::unordered_set<std::string> taken{"bin", "include", "lib", "lib64", layout_.site_packages()};
+    add_parents(layout_.site_packages(), taken);
+    for (const auto& [target, file] : claimed_) add_parents(target, taken);
+    for (const auto& [target, file] : claimed_) {
+      if (taken.contains(target)) bad(fmt::format("`{}` goes where a directory has to be", file->member->name));
+    }
+  }
+
+  template <typename Set>
+  static void add_parents(std::string_view path, Set& dirs) {
+    for (size_t slash = path.rfind('/'); slash != std::string_view::npos; slash = path.rfind('/')) {
+      path = path.substr(0, slash);
+      if (!dirs.emplace(path).second) return;
+    }
+  }
+
+  void read_entry_points() {
+    const ZipMember* member = wheel_.find(out_.dist_info + "/entry_points.txt");
+    if (member == nullptr) return;
+    std::unordered_set<std::string> seen;
+    for (EntryPoint& entry : script_entry_points(wheel_.read(*member, kTextLimit), wheel_.subject())) {
+      if (claimed_.contains("bin/" + entry.name) || !seen.insert(entry.name).second) continue;
+      out_.entry_points.push_back(std::move(entry));
+    }
+  }
+
+  const ZipFile& wheel_;
+  const std::string& name_;
+  const std::string& version_;
+  const EnvLayout& layout_;
+  std::string data_dir_;                              // "Flask-3.1.2.data", or ""
+  std::map<std::string, const PlacedFile*> claimed_;  // by the path in the environment
+  CheckedWheel out_;
 };
-
-// Signatures cover RECORD and so cannot be in it (both kinds are deprecated, PEP 815).
-bool is_unlisted(std::string_view path, const std::string& dist_info) {
-  return path == dist_info + "/RECORD" || path == dist_info + "/RECORD.jws" || path == dist_info + "/RECORD.p7s";
-}
 
 }  // namespace
 
@@ -126,41 +268,18 @@ std::string digest_base64url(const Digest& digest) {
   return base64url_nopad(raw);
 }
 
-CheckedWheel check_wheel(const Path& tree, const std::string& file_name, const std::string& name,
-                         const std::string& version) {
-  const Checker check{tree, file_name, name, version};
-  const std::vector<WalkEntry> entries = walk_tree(tree);
-  CheckedWheel out;
-  out.dist_info = check.only_dir(entries, kDistInfo);
-  if (out.dist_info.empty()) check.bad("no dist-info directory");
-  out.data_dir = check.only_dir(entries, kData);
-  check.check_format(out.dist_info);
-  check.check_metadata(out.dist_info);
-  check.check_data_dir(entries, out.data_dir);
+void throw_broken_wheel(std::string message, const std::string& file_name) {
+  throw Error(ErrorKind::bad_input, std::move(message), file_name, "the wheel is broken: tell its maintainers");
+}
 
-  const auto text = read_file_if_exists(tree / out.dist_info / "RECORD", 256 << 20);
-  if (!text) check.bad("no RECORD file");
-  std::map<std::string, RecordEntry, std::less<>> recorded;
-  for (RecordEntry& entry : parse_record(*text, file_name)) {
-    std::string path = entry.path;
-    recorded.emplace(std::move(path), std::move(entry));
-  }
-  for (const WalkEntry& entry : entries) {
-    if (entry.info.is_dir()) continue;
-    if (!entry.info.is_file()) check.bad(fmt::format("`{}` is no regular file", entry.relative));
-    if (is_unlisted(entry.relative, out.dist_info)) continue;
-    const auto found = recorded.find(entry.relative);
-    if (found == recorded.end()) check.unverified(fmt::format("`{}` is not in RECORD", entry.relative));
-    check.check_file(entry, found->second);
-    out.files.push_back({entry.relative, Checker::trim_padding(found->second.hash), entry.info.size_bytes,
-                         (entry.info.mode & 0111) != 0});
-    recorded.erase(found);
-  }
-  for (const auto& [path, entry] : recorded) {
-    if (!is_unlisted(path, out.dist_info)) check.unverified(fmt::format("RECORD lists `{}`, which is missing", path));
-  }
-  std::ranges::sort(out.files, {}, &WheelFile::path);
-  return out;
+void throw_unverified_wheel(std::string message, const std::string& file_name) {
+  throw Error(ErrorKind::verification, std::move(message), file_name,
+              "the wheel is broken or was altered; do not install it");
+}
+
+CheckedWheel check_wheel(const ZipFile& wheel, const std::string& name, const std::string& version,
+                         const EnvLayout& layout) {
+  return Checking(wheel, name, version, layout).run();
 }
 
 }  // namespace dae::resolver

@@ -1,33 +1,42 @@
 #pragma once
-// Is an unpacked wheel what its file name and its RECORD say ("Binary distribution format", formerly PEP 427)?
-#include <cstdint>
+// Is a wheel what its file name and its RECORD say, and where does each of its files go? ("Binary distribution format",
+// formerly PEP 427.) All that can be told without unpacking; the bytes are compared while they are unpacked.
 #include <string>
 #include <vector>
 
-#include "base/fs.h"
 #include "base/hash.h"
+#include "base/zip.h"
+#include "resolver/install/env_layout.h"
+#include "resolver/install/unpacked_store.h"
 
 namespace dae::resolver {
 
-struct WheelFile {
-  std::string path;  // '/' separated, from the top of the wheel
-  std::string hash;  // "sha256=…" as in RECORD; "" for bytecode of ours
-  uint64_t size_bytes = 0;
+struct PlacedFile {
+  const ZipMember* member = nullptr;
+  std::string path;  // in the store's entry: "site/flask/app.py", "data/scripts/tool"; "": compared, but not kept
+  std::string hash;  // "sha256=…" as in RECORD, without padding
   bool executable = false;
 };
 
 struct CheckedWheel {
-  std::string dist_info;         // "Flask-3.1.2.dist-info"
-  std::string data_dir;          // "Flask-3.1.2.data", or ""
-  std::vector<WheelFile> files;  // sorted by path; RECORD and its signatures are not among them
+  std::string dist_info;                    // "Flask-3.1.2.dist-info"
+  std::vector<PlacedFile> files;            // in the order of the archive's bytes
+  std::vector<std::string> dirs;            // of the entry, parents before children; "site" and "data" among them
+  std::vector<StoredWheel::DataFile> data;  // sorted by target; `rewrite` is told by the bytes
+  std::vector<EntryPoint> entry_points;     // each name once, and none that the wheel has a script of its own for
 };
 
-// Every file is listed with size and SHA-256 that agree, every listed file is there, names and versions agree, the
-// format is one we know. Throws Error verification or bad_input with `file_name` as subject.
-CheckedWheel check_wheel(const Path& tree, const std::string& file_name, const std::string& name,
-                         const std::string& version);
+// Every file is listed, with a size that agrees and a SHA-256; every listed file is there; names and versions agree;
+// the format is one we know; no two files go to one place, none to a place of the environment's own or another
+// distribution's. Throws Error verification, bad_input or refused with the wheel's file name as subject.
+CheckedWheel check_wheel(const ZipFile& wheel, const std::string& name, const std::string& version,
+                         const EnvLayout& layout);
 
 // A digest in RECORD's spelling, without "sha256=".
 std::string digest_base64url(const Digest& digest);
+
+// Errors about a wheel, all with the same advice.
+[[noreturn]] void throw_broken_wheel(std::string message, const std::string& file_name);
+[[noreturn]] void throw_unverified_wheel(std::string message, const std::string& file_name);
 
 }  // namespace dae::resolver
