@@ -84,7 +84,8 @@ FileLock lock_store_for_use(const StorePaths& store) {
 }
 
 void register_environment(const StorePaths& store, const Path& env) {
-  const std::string path = std::filesystem::absolute(env).lexically_normal().string();
+  const Path normal = (std::filesystem::absolute(env) / "").lexically_normal();  // with a slash at its end
+  const std::string path = normal.parent_path().string();
   const Path root = store.unpacked / kStoreRoots / Digest::of(path).short_hex(32);
   if (read_file_if_exists(root, 64 << 10) == path) return;
   make_dirs(root.parent_path());

@@ -1,5 +1,7 @@
 #include "support/zip_writer.h"
 
+#include <algorithm>
+
 #include "base/hash.h"
 
 namespace dae::testing {
@@ -45,6 +47,10 @@ std::string record_hash(const std::string& bytes) {
   return "sha256=" + base64url_nopad(hash.finish_bytes()) + "," + std::to_string(bytes.size());
 }
 
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 }  // namespace
 
 std::string make_zip(const std::vector<ZipMember>& members, std::string_view comment) {
@@ -54,7 +60,7 @@ std::string make_zip(const std::vector<ZipMember>& members, std::string_view com
     const std::string& local_name = member.local_name.empty() ? member.name : member.local_name;
     std::string common;  // from "version needed" to the sizes, alike in both headers
     put(common, 20, 2);
-    put(common, 0, 2);
+    put(common, is_ascii(member.name) ? 0 : 0x800, 2);  // the flag of UTF-8 names
     put(common, member.deflated ? 8 : 0, 2);
     put(common, 0x5a210000, 4);
     put(common, crc32_of(member.bytes), 4);

@@ -1,25 +1,24 @@
 // Wheels that are not what they say are refused before anything of them is installed.
-#include "environment_fixture.h"
-
 #include "resolver/install/entry_points.h"
+#include "store_fixture.h"
 
 namespace dae::resolver {
 namespace {
 
 using dae::testing::make_zip;
-using testing::EnvironmentFixture;
+using testing::StoreFixture;
 using testing::WheelBuilder;
 
-class WheelCheck : public EnvironmentFixture {
+class WheelCheck : public StoreFixture {
  protected:
   WheelBuilder a() const { return WheelBuilder("a", "1.0").file("a.py", "X = 1\n"); }
-  ErrorKind refused_with(const WheelToInstall& wheel) {
-    const Error error = error_of([&] { install({wheel}); });
+  Error refusal_of(const WheelToInstall& wheel) {
+    const Error error = error_of([&] { unpack({wheel}); });
     EXPECT_EQ(error.subject(), wheel.file_name) << error.what();
-    EXPECT_FALSE(exists(env_ / "dae-env.json")) << "the environment was touched";
-    EXPECT_TRUE(list_dir(store_.unpacked).empty()) << "something stayed in the store";
-    return error.kind();
+    EXPECT_TRUE(entries().empty() && leftovers().empty()) << "something stayed in the store";
+    return error;
   }
+  ErrorKind refused_with(const WheelToInstall& wheel) { return refusal_of(wheel).kind(); }
   ErrorKind refused_with(const WheelBuilder& wheel) { return refused_with(stored(wheel)); }
 };
 
@@ -32,7 +31,14 @@ TEST_F(WheelCheck, FilesAndRecordHaveToAgree) {
   EXPECT_EQ(refused_with(a().record("a.py", hash + ",7")), ErrorKind::verification);
   EXPECT_EQ(refused_with(a().record("gone.py", hash + ",6")), ErrorKind::verification);
   EXPECT_EQ(refused_with(a().record("a.py", hash + ",6\na.py," + hash + ",6")), ErrorKind::bad_input);
-  install({stored(a().record("a.py", hash + "=,6"))});  // padded, as some tools write it
+  const std::string other = "sha256=" + digest_base64url(Digest::of("X = 2\n"));
+  EXPECT_EQ(refused_with(a().record("a.py", other + ",6")), ErrorKind::verification);
+  EXPECT_EQ(refused_with(a().record("a.py", other + ",")), ErrorKind::verification);
+  // What an installer writes itself is not kept, but has to be right nevertheless.
+  EXPECT_EQ(
+      refused_with(a().file("a-1.0.dist-info/INSTALLER", "pip").record("a-1.0.dist-info/INSTALLER", other + ",3")),
+      ErrorKind::verification);
+  unpack(a().record("a.py", hash + "=,6"));  // padded, as some tools write it
 }
 
 TEST_F(WheelCheck, NamesAndVersionsHaveToAgree) {
@@ -41,17 +47,18 @@ TEST_F(WheelCheck, NamesAndVersionsHaveToAgree) {
   EXPECT_EQ(refused_with(a().file("b-1.0.dist-info/x", "")), ErrorKind::bad_input);
   EXPECT_EQ(refused_with(a().file("b-1.0.data/scripts/x", "")), ErrorKind::bad_input);
   // The same version in another spelling, and an unnormalised name.
-  install({WheelToInstall{"some-pkg", "1.0", "Some.Pkg-1-py3-none-any.whl",
-                          blobs_->put(WheelBuilder("Some.Pkg", "1").bytes()), ""}});
+  unpack({WheelToInstall{"some-pkg", "1.0", "Some.Pkg-1-py3-none-any.whl",
+                         blobs_->put(WheelBuilder("Some.Pkg", "1").bytes()), ""}});
 }
 
 TEST_F(WheelCheck, AnUnknownFormatIsRefused) {
   EXPECT_EQ(refused_with(a().wheel_version("2.0")), ErrorKind::bad_input);
   EXPECT_EQ(refused_with(a().wheel_version("")), ErrorKind::bad_input);
   EXPECT_EQ(refused_with(a().data("libs/x", "")), ErrorKind::bad_input);
+  EXPECT_EQ(refused_with(a().data("scripts", "")), ErrorKind::bad_input);
   EXPECT_EQ(refused_with(stored("a-1.0-py3-none-any.whl", make_zip({{"a.py", ""}}))), ErrorKind::bad_input);
   EXPECT_EQ(refused_with(stored("a-1.0-py3-none-any.whl", "no zip at all")), ErrorKind::bad_input);
-  install({stored(a().wheel_version("1.9"))});
+  unpack(a().wheel_version("1.9"));
 }
 
 TEST_F(WheelCheck, NoFileLandsOutside) {
@@ -60,25 +67,49 @@ TEST_F(WheelCheck, NoFileLandsOutside) {
   EXPECT_EQ(refused_with(a().data("data/../../../escape", "")), ErrorKind::bad_input);
 }
 
+TEST_F(WheelCheck, NoTwoFilesGoToOnePlace) {
+  const std::string packages = "data/lib/python" + python_.python_version() + "/site-packages/";
+  for (const WheelBuilder& wheel :
+       {a().data("purelib/a.py", ""), a().data("platlib/a.py", ""),
+        a().data("purelib/b.py", "").data("platlib/b.py", ""), a().data(packages + "a.py", ""),
+        a().data("scripts/x", "").data("data/bin/x", "")}) {
+    const Error error = refusal_of(stored(wheel));
+    EXPECT_EQ(error.kind(), ErrorKind::bad_input);
+    EXPECT_NE(error.message().find("go to the same place"), std::string::npos) << error.what();
+    EXPECT_NE(error.message().find("a-1.0.data/"), std::string::npos) << error.what();
+  }
+  for (const WheelBuilder& wheel :
+       {a().data("purelib/a.py/x", ""), a().data("data/bin", ""), a().data("data/lib", ""),
+        a().data("data/include", ""), a().data("data/lib/python" + python_.python_version(), ""),
+        a().data("data/share", "").data("data/share/x", "")}) {
+    const Error error = refusal_of(stored(wheel));
+    EXPECT_EQ(error.kind(), ErrorKind::bad_input) << error.what();
+  }
+}
+
+TEST_F(WheelCheck, NothingGoesIntoTheMetadataOfAnotherOrOfTheInstaller) {
+  EXPECT_EQ(refused_with(a().data("purelib/b-1.0.dist-info/METADATA", "")), ErrorKind::bad_input);
+  EXPECT_EQ(refused_with(a().data("purelib/a-1.0.dist-info/RECORD", "")), ErrorKind::bad_input);
+  EXPECT_EQ(refused_with(a().data("platlib/a-1.0.dist-info/INSTALLER", "")), ErrorKind::bad_input);
+  EXPECT_EQ(refused_with(a().data("purelib/a-1.0.dist-info/METADATA", "")), ErrorKind::bad_input);
+  unpack(a().data("purelib/a-1.0.dist-info/extra", ""));
+}
+
 class ProtectedNames : public WheelCheck, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(ProtectedNames, TheEnvironmentsOwnFilesCannotBeReplaced) {
-  const Error script = error_of([&] { install({stored(a().data(std::string("data/") + GetParam(), ""))}); });
-  EXPECT_EQ(script.kind(), ErrorKind::refused);
-  EXPECT_FALSE(exists(env_ / "dae-env.json"));
+  EXPECT_EQ(refused_with(a().data(std::string("data/") + GetParam(), "")), ErrorKind::refused);
 }
 INSTANTIATE_TEST_SUITE_P(, ProtectedNames,
                          ::testing::Values("bin/python", "bin/Python3", "bin/python3.11", "bin/PYTHONW", "pyvenv.cfg",
-                                           "dae-env.json"));
+                                           "dae-env.json", ".dae-lock"));
 
 TEST_F(WheelCheck, NoScriptTakesTheInterpretersPlace) {
   for (const char* entry : {"python = a:x", "Python3.12 = a:x", "python3w = a:x"}) {
-    const Error error =
-        error_of([&] { install({stored(a().entry_points(std::string("[console_scripts]\n") + entry))}); });
-    EXPECT_EQ(error.kind(), ErrorKind::refused) << entry;
+    EXPECT_EQ(refused_with(a().entry_points(std::string("[console_scripts]\n") + entry)), ErrorKind::refused) << entry;
   }
-  EXPECT_EQ(error_of([&] { install({stored(a().data("scripts/python", "#!python\n"))}); }).kind(), ErrorKind::refused);
-  install({stored(a().entry_points("[console_scripts]\npython-thing = a:x\npythonista = a:x\n"))});
+  EXPECT_EQ(refused_with(a().data("scripts/python", "#!python\n")), ErrorKind::refused);
+  unpack(a().entry_points("[console_scripts]\npython-thing = a:x\npythonista = a:x\n"));
 }
 
 TEST(EntryPoints, AreReadCaseSensitivelyAndWithoutExtras) {
