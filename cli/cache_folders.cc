@@ -80,22 +80,24 @@ std::vector<CacheFolders::Item> CacheFolders::leftovers() const {
     const bool temporary = name.starts_with('.');
     if (!kIndexFiles.contains(name) && (!temporary || is_old(item.changed_ms))) out.push_back(std::move(item));
   }
-  for (const char* folder : {"unpacked", "blobs/tmp"}) {
-    for (Item& item : children(root_ / folder)) {
-      const bool temporary = item.path.filename().string().starts_with('.') || std::string_view(folder) == "blobs/tmp";
-      if (temporary && is_old(item.changed_ms)) out.push_back(std::move(item));
-    }
+  for (Item& item : children(root_ / "blobs/tmp")) {
+    if (is_old(item.changed_ms)) out.push_back(std::move(item));
+  }
+  for (const resolver::StoreRemoval& removal : plan_collection(unpacked(), UINT64_MAX, clock_.wall_ms())) {
+    out.push_back({removal.path, removal.bytes, 0, true});
   }
   return out;
 }
 
-// Environments are hard links into the tree: a file with one name is in none of them.
-bool CacheFolders::is_linked(const Path& tree) {
-  for (const WalkEntry& entry : walk_tree(tree)) {
-    std::error_code failed;
-    if (entry.info.is_file() && std::filesystem::hard_link_count(entry.path, failed) > 1 && !failed) return true;
-  }
-  return false;
+std::vector<resolver::StoreNeed> CacheFolders::needed_wheels() const {
+  return summarise_unpacked(unpacked()).needed;
+}
+
+CacheRemoval CacheFolders::removal_of(const resolver::StoreRemoval& removal) const {
+  const bool is_leftover = removal.kind == resolver::StoreRemoval::Kind::leftover;
+  CacheRemoval out{is_leftover ? "leftovers" : "unpacked wheels", removal.why, removal.path, removal.bytes};
+  out.unpacked = true;
+  return out;
 }
 
 std::vector<CachePart> CacheFolders::parts() const {
@@ -109,7 +111,9 @@ std::vector<CachePart> CacheFolders::parts() const {
   }
   CachePart files{"wheels and sdists"}, unpacked{"unpacked wheels"}, left{"leftovers"};
   for (const Item& item : blobs()) ++files.entries, files.bytes += item.bytes;
-  for (const Item& item : children(root_ / "unpacked")) ++unpacked.entries, unpacked.bytes += item.bytes;
+  const resolver::StoreSummary wheels = summarise_unpacked(this->unpacked());
+  unpacked.entries = wheels.entries;
+  unpacked.bytes = wheels.bytes;
   for (const Item& item : leftovers()) ++left.entries, left.bytes += item.bytes;
   return {pages,
           metadata,
@@ -130,11 +134,20 @@ std::vector<CacheRemoval> CacheFolders::prune_plan() const {
     out.push_back({part, why, item.path, item.bytes});
     freed += item.bytes;
   };
-  for (const Item& item : leftovers()) drop("leftovers", "of another version, or of a process that ended early", item);
-  for (const Item& item : children(root_ / "unpacked")) {
-    if (item.path.filename().string().starts_with('.') || !is_old(item.changed_ms)) continue;
-    if (!is_linked(item.path)) drop("unpacked wheels", "no environment is linked to it", item);
+  for (const Item& item : leftovers()) {
+    drop("leftovers", "of another version, or of a process that ended early", item);
+    out.back().unpacked = item.unpacked;
   }
+  const auto wheels = plan_collection(unpacked(), 0, clock_.wall_ms());
+  const auto drop_wheels = [&](resolver::StoreRemoval::Kind kind, bool to_the_limit) {
+    for (const resolver::StoreRemoval& removal : wheels) {
+      if (removal.kind != kind || !is_old(removal.used_ms)) continue;
+      if (to_the_limit && total <= freed + limit_bytes_) break;
+      out.push_back(removal_of(removal));
+      freed += removal.bytes;
+    }
+  };
+  drop_wheels(resolver::StoreRemoval::Kind::unused, false);
   std::vector<std::pair<std::string, Item>> old;
   for (Item& item : blobs()) old.emplace_back("wheels and sdists", std::move(item));
   for (const auto& [part, folders] : {std::pair{"built wheels", kBuilt}, {"sources", kSources}}) {
@@ -147,6 +160,7 @@ std::vector<CacheRemoval> CacheFolders::prune_plan() const {
     if (total <= freed + limit_bytes_) break;
     if (is_old(item.changed_ms)) drop(part, "the oldest, and the cache is over its limit", item);
   }
+  drop_wheels(resolver::StoreRemoval::Kind::shared, true);
   if (total > freed + limit_bytes_) {
     const auto pack = file_info(index_dir() / "index-v2.pack");
     const uint64_t excess = total - freed - limit_bytes_;
@@ -157,10 +171,18 @@ std::vector<CacheRemoval> CacheFolders::prune_plan() const {
   return out;
 }
 
-std::vector<CacheRemoval> CacheFolders::clean_plan() const {
+std::vector<CacheRemoval> CacheFolders::clean_plan(bool force) const {
   std::vector<CacheRemoval> out;
+  for (const resolver::StoreRemoval& removal : plan_collection(unpacked(), 0, clock_.wall_ms())) {
+    out.push_back(removal_of(removal));
+  }
+  if (force) {
+    for (const resolver::StoreNeed& need : needed_wheels()) {
+      out.push_back(removal_of({resolver::StoreRemoval::Kind::unused, need.path, need.bytes, 0, ""}));
+    }
+  }
   for (const std::string& name : list_dir(root_)) {
-    if (name == "index") continue;
+    if (name == "index" || name == "unpacked") continue;
     out.push_back({name, "", root_ / name, count_tree(root_ / name).second});
   }
   for (const Item& item : children(index_dir())) {
@@ -173,7 +195,7 @@ std::vector<CacheRemoval> CacheFolders::clean_plan() const {
   return out;
 }
 
-std::vector<CacheRemoval> CacheFolders::clean_plan(const std::set<std::string>& packages) const {
+std::vector<CacheRemoval> CacheFolders::clean_plan(const std::set<std::string>& packages, bool force) const {
   std::vector<CacheRemoval> out;
   if (!exists(index_dir() / "index-v2.pack")) return out;
   IndexStore store(index_dir(), limit_bytes_, clock_, events_);
@@ -206,18 +228,25 @@ std::vector<CacheRemoval> CacheFolders::clean_plan(const std::set<std::string>& 
   for (const Item& item : blobs()) {
     if (names.contains(item.path.filename().string())) out.push_back({"wheels and sdists", "", item.path, item.bytes});
   }
-  for (const auto& [part, folder] : {std::pair{"unpacked wheels", "unpacked"}, {"built wheels", "built-wheels"}}) {
-    for (const Item& item : children(root_ / folder)) {
-      if (names.contains(item.path.filename().string().substr(0, 64))) out.push_back({part, "", item.path, item.bytes});
-    }
+  for (const CacheRemoval& removal : clean_plan(force)) {
+    if (removal.unpacked && names.contains(removal.path.filename().string().substr(0, 64))) out.push_back(removal);
+  }
+  for (const Item& item : children(root_ / "built-wheels")) {
+    if (!names.contains(item.path.filename().string().substr(0, 64))) continue;
+    out.push_back({"built wheels", "", item.path, item.bytes});
   }
   return out;
 }
 
-uint64_t CacheFolders::apply(const std::vector<CacheRemoval>& plan) const {
-  uint64_t freed = 0;
+uint64_t CacheFolders::apply(const std::vector<CacheRemoval>& plan, bool force) const {
+  std::vector<resolver::StoreRemoval> wheels;
+  for (const CacheRemoval& removal : plan) {
+    if (removal.unpacked) wheels.push_back({{}, removal.path, removal.bytes, 0, ""});
+  }
+  uint64_t freed = collect_unpacked(unpacked(), wheels, force);
   IndexStore store(exists(index_dir()) ? index_dir() : Path(), limit_bytes_, clock_, events_);
   for (const CacheRemoval& removal : plan) {
+    if (removal.unpacked) continue;
     for (const auto& [kind, key] : removal.index_entries) store.remove(static_cast<IndexStore::Kind>(kind), key);
     if (removal.path.empty() && removal.index_entries.empty()) store.shrink(removal.keep_bytes);
     if (!removal.path.empty()) {

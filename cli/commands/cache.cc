@@ -1,5 +1,6 @@
 // dae cache info, dae cache clean [NAME…], dae cache prune.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "base/table.h"
@@ -14,7 +15,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> names;
-  bool dry_run = false;
+  bool dry_run = false, force = false;
 };
 
 CacheFolders folders(Context& context) {
@@ -55,17 +56,46 @@ int run_info(const Options&, Context& context) {
   return 0;
 }
 
+using Needs = std::vector<resolver::StoreNeed>;
+
+void say_kept(const Needs& kept, Context& context) {
+  if (kept.empty()) return;
+  uint64_t bytes = 0;
+  std::set<std::string> environments;
+  for (const resolver::StoreNeed& need : kept) {
+    bytes += need.bytes;
+    for (const Path& environment : need.environments) environments.insert("`" + environment.string() + "`");
+  }
+  context.say(
+      fmt::format("kept {} unpacked wheels ({}), as environments are links into them: {}; `--force` removes them",
+                  kept.size(), format_bytes(bytes), fmt::join(environments, ", ")));
+}
+
+Value to_value(const Needs& kept) {
+  Value out = Value::array();
+  for (const resolver::StoreNeed& need : kept) {
+    Value environments = Value::array();
+    for (const Path& environment : need.environments) environments.push_back(environment.string());
+    out.push_back(Value::object({{"path", need.path.string()},
+                                 {"bytes", static_cast<int64_t>(need.bytes)},
+                                 {"environments", std::move(environments)}}));
+  }
+  return out;
+}
+
 int carry_out(const Options& options, Context& context, const CacheFolders& cache,
-              const std::vector<CacheRemoval>& plan) {
-  const uint64_t bytes = options.dry_run ? sum_of(plan) : cache.apply(plan);
+              const std::vector<CacheRemoval>& plan, const Needs& kept = {}) {
+  const uint64_t bytes = options.dry_run ? sum_of(plan) : cache.apply(plan, options.force);
   if (context.globals.json) {
     Value removed = Value::array();
     for (const CacheRemoval& one : plan) {
       removed.push_back(
           Value::object({{"part", one.part}, {"path", one.path.string()}, {"bytes", static_cast<int64_t>(one.bytes)}}));
     }
-    context.print_json(Value::object(
-        {{"dry_run", options.dry_run}, {"bytes", static_cast<int64_t>(bytes)}, {"removed", std::move(removed)}}));
+    context.print_json(Value::object({{"dry_run", options.dry_run},
+                                      {"bytes", static_cast<int64_t>(bytes)},
+                                      {"removed", std::move(removed)},
+                                      {"kept", to_value(kept)}}));
     return 0;
   }
   if (options.dry_run) {
@@ -77,6 +107,7 @@ int carry_out(const Options& options, Context& context, const CacheFolders& cach
   }
   context.say(plan.empty() ? "nothing to remove"
                            : fmt::format("{} {}", options.dry_run ? "would free" : "freed", format_bytes(bytes)));
+  say_kept(kept, context);
   return 0;
 }
 
@@ -87,7 +118,10 @@ int run_clean(const Options& options, Context& context) {
     if (!resolver::is_valid_name(name)) throw Error(ErrorKind::usage, "not the name of a package", name);
     names.insert(resolver::normalize_name(name));
   }
-  return carry_out(options, context, cache, names.empty() ? cache.clean_plan() : cache.clean_plan(names));
+  const std::vector<CacheRemoval> plan =
+      names.empty() ? cache.clean_plan(options.force) : cache.clean_plan(names, options.force);
+  // Of single packages nobody needs to be told what else there is.
+  return carry_out(options, context, cache, plan, options.force || !names.empty() ? Needs() : cache.needed_wheels());
 }
 
 int run_prune(const Options& options, Context& context) {
@@ -99,7 +133,10 @@ Command make(const std::string& name, const std::string& summary, const std::str
              int (*action)(const Options&, Context&), bool names, bool removes) {
   return {name, summary, "Services", [=](CommandLine& line) -> Action {
             auto options = std::make_shared<Options>();
-            if (names) line.positionals("NAME", options->names, "packages; default: everything");
+            if (names) {
+              line.positionals("NAME", options->names, "packages; default: everything");
+              line.flag("--force", options->force, "also what environments are linked into: they break");
+            }
             if (removes) line.flag("-n,--dry-run", options->dry_run, "only say what would be removed");
             line.details(details);
             return [options, action](Context& context) { return action(*options, context); };
@@ -114,7 +151,7 @@ Command cache_info_command() {
 }
 Command cache_clean_command() {
   return make("cache clean", "forget everything that is kept, or all about some packages",
-              "Environments keep working: they are links of their own.", run_clean, true, true);
+              "Environments keep working: what they are symbolic links into stays.", run_clean, true, true);
 }
 Command cache_prune_command() {
   return make("cache prune", "remove leftovers, unpacked wheels that nobody uses, and the oldest beyond the limit",

@@ -1,4 +1,7 @@
+#include "resolver/install/store_collect.h"
+
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -11,49 +14,63 @@ namespace dae::resolver {
 namespace {
 
 // What the registered environments were made of.
-struct Needs {
-  std::set<std::string> linked;   // "<digest>-<tag>": by symbolic links
-  std::set<std::string> sharing;  // the same: files of their own, or shared inodes
-  std::vector<Path> gone;         // roots of environments that are no more
-  bool unknown = false;           // an environment does not say what it needs
-
-  bool is_linked(const EntryName& entry) const {
-    return unknown || linked.contains(entry.digest_hex + "-" + entry.tag);
-  }
-  bool is_shared(const EntryName& entry) const { return sharing.contains(entry.digest_hex + "-" + entry.tag); }
-};
-
-void add_needs(const Path& env, Needs& needs) {
-  try {
-    const auto state = read_env_state(env);
-    if (!state) return;
-    auto& names = state->link_mode == link_mode_name(LinkMode::symlink) ? needs.linked : needs.sharing;
-    for (const auto* packages : {&state->packages, &state->applying}) {
-      for (const InstalledPackage& package : *packages) {
-        // The second is that of a free-threaded interpreter (store_tag()).
-        for (const char* end : {"", "t"}) names.insert(package.digest + "-" + state->cache_tag + end);
+class Needs {
+ public:
+  explicit Needs(const Path& store) {
+    for (const std::string& name : list_dir(store / kStoreRoots)) {
+      const auto text = read_file_if_exists(store / kStoreRoots / name, 64 << 10);
+      if (!text || name.starts_with('.')) continue;
+      if (file_info(Path(*text) / "dae-env.json")) {
+        add(*text);
+      } else {
+        gone_.push_back(store / kStoreRoots / name);
       }
     }
-  } catch (const Error&) {
-    needs.unknown = true;
   }
-}
 
-Needs read_needs(const Path& store) {
-  Needs out;
-  for (const std::string& name : list_dir(store / kStoreRoots)) {
-    const Path root = store / kStoreRoots / name;
-    const auto text = read_file_if_exists(root, 64 << 10);
-    if (!text || name.starts_with('.')) continue;
-    const Path env = *text;
-    if (file_info(env / "dae-env.json")) {
-      add_needs(env, out);
-    } else {
-      out.gone.push_back(root);
+  // Those that are linked into it by symbolic links, or that do not say.
+  std::vector<Path> linked(const EntryName& entry) const {
+    std::set<Path> out = silent_;
+    if (const auto found = linked_.find(key(entry)); found != linked_.end()) {
+      out.insert(found->second.begin(), found->second.end());
+    }
+    return {out.begin(), out.end()};
+  }
+  bool is_linked(const EntryName& entry) const { return !silent_.empty() || linked_.contains(key(entry)); }
+  bool is_shared(const EntryName& entry) const { return sharing_.contains(key(entry)); }
+  const std::vector<Path>& gone() const { return gone_; }
+
+ private:
+  static std::string key(const EntryName& entry) { return entry.digest_hex + "-" + entry.tag; }
+
+  void add(const Path& env) {
+    try {
+      const auto state = read_env_state(env);
+      if (!state) return;
+      const bool is_linked = state->link_mode == link_mode_name(LinkMode::symlink);
+      for (const auto* packages : {&state->packages, &state->applying}) {
+        for (const InstalledPackage& package : *packages) {
+          // The second is that of a free-threaded interpreter (store_tag()).
+          for (const char* end : {"", "t"}) {
+            const std::string name = package.digest + "-" + state->cache_tag + end;
+            if (is_linked) {
+              linked_[name].insert(env);
+            } else {
+              sharing_.insert(name);
+            }
+          }
+        }
+      }
+    } catch (const Error&) {
+      silent_.insert(env);
     }
   }
-  return out;
-}
+
+  std::map<std::string, std::set<Path>> linked_;
+  std::set<std::string> sharing_;
+  std::set<Path> silent_;
+  std::vector<Path> gone_;
+};
 
 struct Entry {
   EntryName name;
@@ -61,6 +78,29 @@ struct Entry {
   uint64_t bytes = 0;
   int64_t used_ms = 0;
 };
+
+struct Listing {
+  std::vector<Entry> entries;
+  std::vector<std::pair<Path, std::optional<EntryName>>> others;  // not readable
+};
+
+Listing list_store(const Path& store) {
+  Listing out;
+  for (const std::string& name : list_dir(store)) {
+    if (name == kStoreLock || name == kStoreRoots || name == kStoreTemporary) continue;
+    const Path dir = store / name;
+    const auto entry = parse_entry_name(name);
+    const auto text = entry ? read_file_if_exists(dir / "manifest") : std::nullopt;
+    const auto wheel = text ? parse_manifest(*text) : std::nullopt;
+    const auto info = wheel ? file_info(dir / "manifest") : std::nullopt;
+    if (info) {
+      out.entries.push_back({*entry, dir, wheel->size_bytes, info->mtime_ns / 1'000'000});
+    } else {
+      out.others.emplace_back(dir, entry);
+    }
+  }
+  return out;
+}
 
 uint64_t bytes_below(const Path& dir) {
   uint64_t out = 0;
@@ -70,10 +110,6 @@ uint64_t bytes_below(const Path& dir) {
     if (error.kind() != ErrorKind::not_found) throw;  // somebody removes it at this moment
   }
   return out;
-}
-
-bool is_part_of_the_store(const std::string& name) {
-  return name == kStoreLock || name == kStoreRoots || name == kStoreTemporary;
 }
 
 }  // namespace
@@ -93,60 +129,64 @@ void register_environment(const StorePaths& store, const Path& env) {
 }
 
 std::vector<StoreRemoval> plan_collection(const StorePaths& store, uint64_t limit_bytes, int64_t now_ms) {
+  using Kind = StoreRemoval::Kind;
   std::vector<StoreRemoval> out;
-  const Needs needs = read_needs(store.unpacked);
+  const Needs needs(store.unpacked);
   for (const Path& path : abandoned_work(store.unpacked, now_ms)) {
-    out.push_back({path, bytes_below(path), "left by a run that ended early"});
+    out.push_back({Kind::leftover, path, bytes_below(path), 0, "left by a run that ended early"});
   }
-  for (const Path& path : needs.gone) out.push_back({path, 0, "its environment is gone"});
-  std::vector<Entry> entries;
+  for (const Path& path : needs.gone()) out.push_back({Kind::leftover, path, 0, 0, "its environment is gone"});
+  Listing listing = list_store(store.unpacked);
+  for (const auto& [dir, name] : listing.others) {
+    if (name && needs.is_linked(*name)) continue;
+    out.push_back({Kind::leftover, dir, bytes_below(dir), 0, "of another version, or broken"});
+  }
   uint64_t total = 0;
-  for (const std::string& name : list_dir(store.unpacked)) {
-    if (is_part_of_the_store(name)) continue;
-    const Path dir = store.unpacked / name;
-    const auto entry = parse_entry_name(name);
-    const auto text = entry ? read_file_if_exists(dir / "manifest") : std::nullopt;
-    const auto wheel = text ? parse_manifest(*text) : std::nullopt;
-    if (!wheel) {
-      if (entry && needs.is_linked(*entry)) continue;
-      out.push_back({dir, bytes_below(dir), "of another version, or broken"});
-      continue;
-    }
-    const auto info = file_info(dir / "manifest");
-    total += wheel->size_bytes;
-    entries.push_back({*entry, dir, wheel->size_bytes, info ? info->mtime_ns / 1'000'000 : 0});
-  }
-  std::ranges::stable_sort(entries, {},
+  for (const Entry& entry : listing.entries) total += entry.bytes;
+  std::ranges::stable_sort(listing.entries, {},
                            [&](const Entry& entry) { return std::pair(needs.is_shared(entry.name), entry.used_ms); });
-  for (const Entry& entry : entries) {
+  for (const Entry& entry : listing.entries) {
     if (total <= limit_bytes) break;
     if (needs.is_linked(entry.name)) continue;
     const bool shared = needs.is_shared(entry.name);
-    out.push_back(
-        {entry.dir, entry.bytes, shared ? "environments have files of their own" : "no environment needs it"});
+    out.push_back({shared ? Kind::shared : Kind::unused, entry.dir, entry.bytes, entry.used_ms,
+                   shared ? "environments have files of their own" : "no environment needs it"});
     total -= entry.bytes;
   }
   return out;
 }
 
-uint64_t collect_unpacked(const StorePaths& store, const std::vector<StoreRemoval>& plan) {
+uint64_t collect_unpacked(const StorePaths& store, const std::vector<StoreRemoval>& plan, bool force) {
   if (plan.empty()) return 0;
   const FileLock alone = FileLock::acquire(store.unpacked / kStoreLock);
-  const Needs needs = read_needs(store.unpacked);
+  const Needs needs(store.unpacked);
+  // First out of the way, then to pieces: half an entry must never stand under its name.
+  const StoreWork bin(store.unpacked);
   uint64_t freed = 0;
   for (const StoreRemoval& removal : plan) {
     const auto entry = parse_entry_name(removal.path.filename().string());
-    if (entry && needs.is_linked(*entry)) continue;
+    if (!force && entry && needs.is_linked(*entry)) continue;
     const Path parent = removal.path.parent_path().filename();
-    if (parent == kStoreRoots && std::ranges::find(needs.gone, removal.path) == needs.gone.end()) continue;
+    if (parent == kStoreRoots && std::ranges::find(needs.gone(), removal.path) == needs.gone().end()) continue;
     if (parent == kStoreTemporary) {
       remove_abandoned(removal.path);
-    } else {
-      remove_all(removal.path);
+    } else if (file_info(removal.path)) {
+      rename_path(removal.path, bin.path() / removal.path.filename());
     }
     freed += removal.bytes;
   }
   return freed;
+}
+
+StoreSummary summarise_unpacked(const StorePaths& store) {
+  const Needs needs(store.unpacked);
+  StoreSummary out;
+  for (const Entry& entry : list_store(store.unpacked).entries) {
+    ++out.entries;
+    out.bytes += entry.bytes;
+    if (needs.is_linked(entry.name)) out.needed.push_back({entry.dir, entry.bytes, needs.linked(entry.name)});
+  }
+  return out;
 }
 
 }  // namespace dae::resolver

@@ -85,19 +85,8 @@ std::vector<StoredWheel> ensure_unpacked(const std::vector<WheelToInstall>& whee
 
 // Held (shared) from looking into the store until what was linked is registered; a collection waits for all of them.
 FileLock lock_store_for_use(const StorePaths& store);
-// An environment that has to keep working: what its dae-env.json names is not collected while it exists.
+// An environment that has to keep working: what its dae-env.json names is not collected (store_collect.h) while it
+// exists.
 void register_environment(const StorePaths& store, const Path& env);
-
-// What can go: leftovers of killed runs, then entries that no registered environment names, the least recently used
-// first, until the store has at most `limit_bytes`. Entries that an environment is linked into by symbolic links
-// (dae-env.json, `link_mode`) never go; those it only shares inodes with go last, as they cost no space.
-struct StoreRemoval {
-  Path path;
-  uint64_t bytes = 0;
-  std::string why;
-};
-std::vector<StoreRemoval> plan_collection(const StorePaths& store, uint64_t limit_bytes, int64_t now_ms);
-// Under the exclusive lock, and against the roots as they are then. Returns the bytes removed.
-uint64_t collect_unpacked(const StorePaths& store, const std::vector<StoreRemoval>& plan);
 
 }  // namespace dae::resolver

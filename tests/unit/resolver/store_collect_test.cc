@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "resolver/install/env_state.h"
+#include "resolver/install/store_collect.h"
 #include "store_fixture.h"
 
 namespace dae::resolver {

@@ -1,5 +1,6 @@
 // Unpacking that is killed, at every single change it makes to the disk: the next run ends right and cleans up.
 #include "kill_at.h"
+#include "resolver/install/store_collect.h"
 #include "store_fixture.h"
 
 namespace dae::resolver {
@@ -47,14 +48,21 @@ TEST_F(StoreCrash, LeavesWholeEntriesOnly) {
   kill_at_every(1);
 }
 
-TEST_F(StoreCrash, LeavesWholeEntriesOnlyWhenTheyArePublishedTogether) {
-  store_.durable = true;
-  kill_at_every(3);
-}
-
-TEST_F(StoreCrash, LeavesWholeEntriesOnlyWhenTheyAreCompiled) {
+TEST_F(StoreCrash, LeavesWholeEntriesOnlyWhenTheyAreCompiledAndPublishedTogether) {
   store_.bytecode = true;
   kill_at_every(7);
+}
+
+TEST_F(StoreCrash, LeavesWholeEntriesOnlyWhenTheyAreCollected) {
+  const WheelToInstall wheel = stored(fancy_wheel());
+  for (int at = 0;; ++at) {
+    store_.unpacked = dir_.path() / ("store" + std::to_string(at));
+    unpack({wheel});
+    const Outcome outcome = TracedChild([&] { collect_unpacked(store_, plan_collection(store_, 0, 0)); }).run_until(at);
+    if (outcome == Outcome::untraceable) GTEST_SKIP() << "processes cannot be traced here";
+    expect_to_be_whole(unpack({wheel}).at(0));
+    if (outcome == Outcome::done) break;
+  }
 }
 
 }  // namespace
