@@ -9,6 +9,7 @@
 #include "resolver/install/unpacked_store.h"
 #include "resolver/install/venv.h"
 #include "resolver/install/wheel_install.h"
+#include "resolver/install/wheel_removal.h"
 
 namespace dae::resolver {
 namespace {
@@ -27,22 +28,23 @@ class Applying {
         layout_(env, python),
         owners_(layout_) {}
 
-  void run() {
+  LinkMode run() {
+    const FileLock used = lock_store_for_use(store_);
     const std::vector<StoredWheel> stored = ensure_unpacked(plan_.add, python_, blobs_, store_, events_);
-    std::vector<WheelPlacement> placements;
-    for (size_t i = 0; i < plan_.add.size(); ++i) placements.push_back(place_wheel(plan_.add[i], stored[i], layout_));
-
     make_dirs(layout_.root);
     const FileLock lock = FileLock::acquire(layout_.lock_file(), [&](int pid) {
       note(events_, fmt::format("waiting for process {}, which changes this environment", pid));
     });
     prepare_environment();
     announce(stored);
-    remove_old();
-    add_new(stored, placements);
+    register_environment(store_, layout_.root);
+    WheelLinker linker(layout_, store_, owners_, repair_);
+    remove_old(linker);
+    add_new(stored, linker);
     if (store_.durable) sync_file_system(layout_.root);
     state_.applying.clear();
     save(state_);
+    return linker.mode();
   }
 
  private:
@@ -111,13 +113,17 @@ class Applying {
   // Sorts out what to do by what is there now: the plan may be older than the lock.
   void announce(const std::vector<StoredWheel>& stored) {
     // Leavings of a run that was killed: of unknown completeness, so they all go.
-    remove_ = std::move(state_.applying);
+    for (InstalledPackage& package : state_.applying) remove_.push_back({std::move(package), true});
+    state_.applying.clear();
     repair_ = !remove_.empty();
-    if (repair_) sweep_temporary_files(layout_.root / "bin");
+    if (repair_) {
+      sweep_temporary_files(layout_.root / "bin");
+      sweep_temporary_files(layout_.root / layout_.site_packages());
+    }
     const auto take_out = [&](const std::string& name) {
       const auto found = std::ranges::find(state_.packages, name, &InstalledPackage::name);
       if (found == state_.packages.end()) return;
-      remove_.push_back(*found);
+      remove_.push_back({*found, false});
       state_.packages.erase(found);
     };
     for (const auto& [name, version] : plan_.remove) take_out(name);
@@ -130,52 +136,58 @@ class Applying {
       take_out(wheel.name);
       add_.push_back(i);
     }
-    state_.applying = remove_;
+    for (const Removal& removal : remove_) state_.applying.push_back(removal.package);
     for (const size_t i : add_) state_.applying.push_back(installed(plan_.add[i], stored[i]));
+    // An environment that leads into the store once needs it from then on, whatever its newer packages do.
+    if (store_.link_mode == LinkMode::symlink && !add_.empty()) state_.link_mode = link_mode_name(LinkMode::symlink);
     save(state_);
   }
 
   static InstalledPackage installed(const WheelToInstall& wheel, const StoredWheel& stored) {
-    return {wheel.name, wheel.version, wheel.digest.hex(), stored.wheel.dist_info};
+    return {wheel.name, wheel.version, wheel.digest.hex(), stored.dist_info};
   }
 
-  void remove_old() {
-    std::ranges::sort(remove_, {}, &InstalledPackage::name);
-    std::vector<Relink> relink;
-    for (const InstalledPackage& package : remove_) {
-      for (Relink& item : unlink_wheel(package.dist_info, layout_, owners_, repair_)) relink.push_back(std::move(item));
+  void remove_old(WheelLinker& linker) {
+    std::ranges::sort(remove_, {}, [](const Removal& removal) { return removal.package.name; });
+    WheelRemover remover(layout_, store_, owners_, repair_);
+    std::vector<WheelRemover::Relink> relink;
+    for (const Removal& removal : remove_) {
+      for (auto& item : remover.remove(removal.package, removal.unfinished)) relink.push_back(std::move(item));
     }
-    for (const Relink& item : relink) restore(item);
+    for (const auto& item : relink) restore(item, linker);
   }
 
   // A file that two distributions claim, and that had the contents of the one that went.
-  void restore(const Relink& item) {
+  void restore(const WheelRemover::Relink& item, WheelLinker& linker) {
     const auto owner = std::ranges::find(state_.packages, item.dist_info, &InstalledPackage::dist_info);
     if (owner == state_.packages.end()) return;  // not ours, or about to be installed anyway
-    const auto stored = find_unpacked(store_, owner->digest, python_.cache_tag);
-    if (stored) {
-      const WheelToInstall wheel{owner->name, owner->version, owner->name, Digest::parse(owner->digest), ""};
-      for (const Placement& file : place_wheel(wheel, *stored, layout_).files) {
-        if (file.target != item.target || file.source.empty()) continue;
-        remove_file(layout_.root / file.target);
-        link_or_copy(file.source, layout_.root / file.target);
-        return;
-      }
-    }
+    const WheelToInstall wheel{owner->name, owner->version, owner->name, Digest::parse(owner->digest), ""};
+    const auto stored = find_unpacked(store_, owner->digest, store_tag(python_));
+    if (stored && linker.restore(wheel, *stored, item.target)) return;
     warning(events_, fmt::format("`{}` has lost its `{}` to a package that was removed; install it anew", owner->name,
                                  item.target));
   }
 
-  void add_new(const std::vector<StoredWheel>& stored, const std::vector<WheelPlacement>& placements) {
+  void add_new(const std::vector<StoredWheel>& stored, WheelLinker& linker) {
     Activity activity(events_, "installing", "", add_.size());
-    MadeDirs made;
     uint64_t done = 0;
     for (const size_t i : add_) {
-      link_wheel(placements[i], stored[i].wheel.dist_info, layout_, owners_, made, repair_, events_);
+      linker.install(plan_.add[i], stored[i]);
       state_.packages.push_back(installed(plan_.add[i], stored[i]));
       activity.progress(++done, add_.size());
     }
     activity.finish();
+    linker.report_conflicts(events_);
+    tell_mode(linker.mode());
+  }
+
+  void tell_mode(LinkMode used) {
+    if (used == LinkMode::automatic) return;
+    if (state_.link_mode != link_mode_name(LinkMode::symlink)) state_.link_mode = link_mode_name(used);
+    if (store_.link_mode == LinkMode::automatic || store_.link_mode == used) return;
+    note(events_,
+         fmt::format("link mode `{}` does not work from {} into {}: `{}` was used", link_mode_name(store_.link_mode),
+                     store_.unpacked.string(), layout_.root.string(), link_mode_name(used)));
   }
 
   const InstallPlan& plan_;
@@ -186,16 +198,20 @@ class Applying {
   const EnvLayout layout_;
   Owners owners_;
   EnvState state_;
-  std::vector<InstalledPackage> remove_;
+  struct Removal {
+    InstalledPackage package;
+    bool unfinished = false;  // a killed run was at it
+  };
+  std::vector<Removal> remove_;
   std::vector<size_t> add_;
   bool repair_ = false;
 };
 
 }  // namespace
 
-void apply_install(const InstallPlan& plan, const Path& env, const Interpreter& python, BlobStore& blobs,
-                   const StorePaths& store, EventSink& events) {
-  Applying(plan, env, python, blobs, store, events).run();
+LinkMode apply_install(const InstallPlan& plan, const Path& env, const Interpreter& python, BlobStore& blobs,
+                       const StorePaths& store, EventSink& events) {
+  return Applying(plan, env, python, blobs, store, events).run();
 }
 
 }  // namespace dae::resolver

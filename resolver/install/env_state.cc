@@ -62,6 +62,7 @@ std::optional<EnvState> read_env_state(const Path& env) {
     out.cache_tag = python.at("cache_tag").as_string();
     out.ready = root.get_bool("ready");
     out.made_here = root.get_bool("made_here");
+    out.link_mode = root.get_string("link_mode");
     out.packages = to_packages(root.find("packages"));
     out.applying = to_packages(root.find("applying"));
     return out;
@@ -79,6 +80,7 @@ void write_env_state(const Path& env, EnvState state, Durability durability) {
                                                         {"cache_tag", state.cache_tag}})},
                               {"ready", state.ready},
                               {"made_here", state.made_here},
+                              {"link_mode", state.link_mode},
                               {"packages", to_value(std::move(state.packages))}});
   if (!state.applying.empty()) root.set("applying", to_value(std::move(state.applying)));
   write_file_atomic(env / kFile, pretty_json(root), 0644, durability);

@@ -2,149 +2,225 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 
 #include "base/error.h"
-#include "base/hash.h"
-#include "base/strings.h"
+#include "resolver/install/record.h"
 
 namespace dae::resolver {
 namespace {
 
-void ensure_dir(const Path& dir, MadeDirs& made) {
-  if (!made.insert(dir).second) return;
-  make_dirs(dir);
-}
+constexpr const char* kSplit = ".dae-split.tmp";
 
-void put(const Placement& file, const Path& to) {
-  if (!file.source.empty()) {
-    link_or_copy(file.source, to);
-  } else {
-    write_file_atomic(to, file.bytes, file.executable ? 0755 : 0644, Durability::none);
-  }
-}
-
-void replace(const Placement& file, const Path& to) {
-  if (const auto info = file_info(to); info && info->is_dir()) {
-    throw Error(ErrorKind::refused, "a directory is in the way of a file", to.string());
-  }
-  remove_file(to);
-  put(file, to);
-}
-
-// Something stands where the file shall go.
-void settle_conflict(const Placement& file, const Path& to, const std::string& dist_info, Owners& owners, bool repair,
-                     EventSink& events) {
-  if (file.hash.empty()) return replace(file, to);  // bytecode
-  const auto info = file_info(to);
-  const bool same = info && info->is_file() && info->size_bytes == file.size_bytes &&
-                    "sha256=" + digest_base64url(sha256_file(to)) == file.hash;
-  const std::vector<Owners::Claim> claims = owners.others(file.target, dist_info);
-  if (claims.empty()) {
-    if (repair || same) return replace(file, to);
-    throw Error(ErrorKind::refused, "a file that dae did not install is in the way", to.string(),
-                "remove it, or the environment as a whole; the next install makes it anew");
-  }
-  if (same) return;
-  const std::string other = distribution_of(claims.front().dist_info), own = distribution_of(dist_info);
-  const bool ours_stays = own > other;
-  warning(events, fmt::format("`{}` and `{}` both install `{}` with different contents; that of `{}` stays", other, own,
-                              file.target, ours_stays ? own : other));
-  if (ours_stays) replace(file, to);
-}
-
-// What an interpreter may have compiled by itself from modules that go: "pkg/__pycache__/a.*.pyc" of "pkg/a.py".
-using RemovedModules = std::map<Path, std::set<std::string>>;  // __pycache__ -> stems
-
-void remove_bytecode(const RemovedModules& modules) {
-  for (const auto& [cache, stems] : modules) {
-    for (const std::string& name : list_dir(cache)) {
-      if (name.ends_with(".pyc") && stems.contains(name.substr(0, name.find('.')))) remove_file(cache / name);
-    }
-  }
-}
-
-void remove_empty_dirs(const std::set<Path>& dirs, const EnvLayout& layout) {
-  const std::set<Path> keep{layout.root,
-                            layout.root / "bin",
-                            layout.root / "include",
-                            layout.root / "lib",
-                            layout.root / layout.site_packages(),
-                            (layout.root / layout.site_packages()).parent_path()};
-  std::set<Path> all;
-  for (Path dir : dirs) {
-    while (!keep.contains(dir) && dir != dir.parent_path() && all.insert(dir).second) dir = dir.parent_path();
-  }
-  // Children sort behind their parents.
-  for (auto it = all.rbegin(); it != all.rend(); ++it) {
-    const auto info = file_info(*it);
-    if (info && info->is_dir() && list_dir(*it).empty()) remove_all(*it);
-  }
+bool is_below(const Path& dir, const std::string& path) {
+  return path.starts_with(dir.string() + "/");
 }
 
 }  // namespace
 
-void link_wheel(const WheelPlacement& placement, const std::string& dist_info, const EnvLayout& layout, Owners& owners,
-                MadeDirs& made, bool repair, EventSink& events) {
-  const Path record = layout.root / layout.site_packages() / dist_info / "RECORD";
-  ensure_dir(record.parent_path(), made);
-  write_file_atomic(record, placement.record, 0644, Durability::none);
-  owners.learn(dist_info);
-  for (const Placement& file : placement.files) {
-    const Path to = layout.root / file.target;
-    ensure_dir(to.parent_path(), made);
-    // A generated file would silently replace what is there; a link fails by itself.
-    if (file.source.empty() && file_info(to)) {
-      settle_conflict(file, to, dist_info, owners, repair, events);
-      continue;
+// The wheel that is being installed.
+struct WheelLinker::Source {
+  const WheelToInstall& wheel;
+  const StoredWheel& stored;
+  const Dir entry, site;
+  const std::vector<GeneratedFile> generated;
+  const std::string record = stored.dist_info + "/RECORD";
+  mutable std::map<std::string, RecordEntry> rows = {};
+
+  // What RECORD says of a file of site/; null for bytecode.
+  const RecordEntry* row(const std::string& name) const {
+    if (rows.empty()) {
+      const Path path = stored.site() / record;
+      for (const RecordEntry& one : parse_record(read_file(path), path.string())) rows.emplace(one.path, one);
     }
-    try {
-      put(file, to);
-    } catch (const Error&) {
-      if (!file_info(to)) throw;
-      settle_conflict(file, to, dist_info, owners, repair, events);
+    const auto found = rows.find(name);
+    return found == rows.end() ? nullptr : &found->second;
+  }
+};
+
+WheelLinker::WheelLinker(const EnvLayout& layout, const StorePaths& store, Owners& owners, bool repair)
+    : layout_(layout),
+      store_(std::filesystem::absolute(store.unpacked).lexically_normal()),
+      wanted_(store.link_mode),
+      bytecode_(store.bytecode),
+      owners_(owners),
+      conflicts_(layout, owners, repair),
+      files_(wanted_ == LinkMode::symlink ? LinkMode::automatic : wanted_),
+      root_(Dir::open(layout.root)),
+      site_(Dir::open(layout.root / layout.site_packages(), true)) {}
+
+void WheelLinker::install(const WheelToInstall& wheel, const StoredWheel& stored) {
+  const Source source{wheel, stored, Dir::open(stored.dir), Dir::open(stored.site()),
+                      generated_files(wheel, stored, layout_)};
+  put_record(source);
+  owners_.learn(stored.dist_info);
+  if (by_symlink(stored)) {
+    link_tops(source);
+  } else {
+    link_file_by_file(source);
+  }
+  link_data(source);
+  write_generated(source);
+}
+
+void WheelLinker::put_record(const Source& source) {
+  const std::string& dir = source.stored.dist_info;
+  if (source.generated.empty() && by_symlink(source.stored)) return link_entry(source, dir, true);
+  need_dir(dir.c_str());
+  const char* name = source.record.c_str();
+  const auto put = [&] {
+    if (source.generated.empty()) return files_.put(source.site, name, site_, name);
+    return site_.write_new(name, record_with(source.stored, source.generated, layout_), 0644);
+  };
+  if (put() == Dir::Linked::done) return;
+  site_.remove(name);  // of a run that was killed
+  put();
+}
+
+void WheelLinker::link_tops(const Source& source) {
+  for (const StoredWheel::Top& top : source.stored.tops) {
+    if (top.name != source.stored.dist_info) {
+      link_entry(source, top.name, top.is_dir);
+    } else if (!source.generated.empty()) {
+      link_children(source, top.name);
     }
   }
 }
 
-void sweep_temporary_files(const Path& dir) {
-  for (const std::string& name : list_dir(dir)) {
-    if (name.starts_with(".dae-") && name.ends_with(".tmp")) remove_file(dir / name);
+// One link for a file or a whole directory; a directory that others have too becomes one of links.
+void WheelLinker::link_entry(const Source& source, const std::string& name, bool is_dir) {
+  if (symlinks_.put(source.site, name.c_str(), site_, name.c_str()) == Dir::Linked::done) return;
+  if (!is_dir) return settle_site(source, name);
+  need_dir(name.c_str());
+  link_children(source, name);
+}
+
+void WheelLinker::link_children(const Source& source, const std::string& name) {
+  for (const std::string& child : source.site.list(name.c_str())) {
+    const std::string path = name + "/" + child;
+    const auto info = source.site.info(path.c_str());
+    link_entry(source, path, info && info->is_dir());
   }
 }
 
-std::vector<Relink> unlink_wheel(const std::string& dist_info, const EnvLayout& layout, Owners& owners, bool repair) {
-  std::vector<Relink> relink;
-  std::set<Path> dirs;
-  RemovedModules modules;
-  const std::string record_target = layout.site_packages() + "/" + dist_info + "/RECORD";
-  for (const RecordEntry& entry : read_installed_record(layout, dist_info)) {
-    const std::string target = root_relative(layout, entry.path);
-    // RECORD is a file of the environment, and the environment is not to be trusted with paths outside of it.
-    if (target.empty() || target == record_target) continue;
-    const std::vector<Owners::Claim> claims = owners.others(target, dist_info);
-    if (!claims.empty()) {
-      if (!entry.hash.empty() && claims.back().hash != entry.hash) relink.push_back({claims.back().dist_info, target});
-      continue;
+void WheelLinker::link_file_by_file(const Source& source) {
+  const StoredFiles lists = read_stored_files(source.stored);
+  const auto link_all = [&](const std::vector<const char*>& dirs, const std::vector<const char*>& names) {
+    for (const char* dir : dirs) need_dir(dir);
+    for (const char* name : names) {
+      if (files_.put(source.site, name, site_, name) == Dir::Linked::taken) settle_site(source, name);
     }
-    const Path path = layout.root / target;
-    const auto info = file_info(path);
-    if (info && info->is_dir()) continue;
-    remove_file(path);
-    dirs.insert(path.parent_path());
-    if (target.ends_with(".py")) modules[path.parent_path() / "__pycache__"].insert(path.stem().string());
+  };
+  link_all(lists.dirs, lists.files);
+  if (bytecode_) link_all(lists.bytecode_dirs, lists.bytecode);
+}
+
+void WheelLinker::link_data(const Source& source) {
+  FileLinker& linker = by_symlink(source.stored) ? symlinks_ : files_;
+  for (const StoredWheel::DataFile& file : source.stored.data) {
+    if (file.rewrite) continue;
+    need_parents(file.target);
+    const auto put = [&] { return linker.put(source.entry, file.source.c_str(), root_, file.target.c_str()); };
+    if (put() == Dir::Linked::taken) settle(source, file.target, file.hash, file.size_bytes, put);
   }
-  remove_bytecode(modules);
-  for (const auto& [cache, stems] : modules) dirs.insert(cache);
-  if (repair) std::ranges::for_each(dirs, sweep_temporary_files);
-  remove_empty_dirs(dirs, layout);
-  const Path info_dir = (layout.root / record_target).parent_path();
-  if (repair) sweep_temporary_files(info_dir);
-  remove_file(layout.root / record_target);
-  remove_empty_dirs({info_dir}, layout);
-  owners.forget(dist_info);
-  return relink;
+}
+
+void WheelLinker::write_generated(const Source& source) {
+  for (const GeneratedFile& file : source.generated) {
+    need_parents(file.target);
+    const auto put = [&] { return root_.write_new(file.target.c_str(), file.bytes, file.executable ? 0755 : 0644); };
+    if (put() == Dir::Linked::taken) settle(source, file.target, file.hash, file.bytes.size(), put);
+  }
+}
+
+void WheelLinker::settle_site(const Source& source, const std::string& name) {
+  if (name == source.record) return;  // it was the first
+  FileLinker& linker = by_symlink(source.stored) ? symlinks_ : files_;
+  const auto put = [&] { return linker.put(source.site, name.c_str(), site_, name.c_str()); };
+  const RecordEntry* row = source.row(name);
+  if (row != nullptr) {
+    return settle(source, layout_.site_packages() + "/" + name, row->hash, row->size_bytes.value_or(0), put);
+  }
+  site_.remove(name.c_str());  // bytecode: whoever made it, ours is as good
+  put();
+}
+
+void WheelLinker::settle(const Source& source, const std::string& target, const std::string& hash, uint64_t size_bytes,
+                         const std::function<Dir::Linked()>& put) {
+  if (conflicts_.settle(target, hash, size_bytes, source.stored.dist_info) == Conflicts::Verdict::keep) return;
+  root_.remove(target.c_str());
+  put();
+}
+
+bool WheelLinker::restore(const WheelToInstall& wheel, const StoredWheel& stored, const std::string& target) {
+  const std::string site = layout_.site_packages() + "/";
+  FileLinker& linker = by_symlink(stored) ? symlinks_ : files_;
+  root_.remove(target.c_str());
+  for (const GeneratedFile& file : generated_files(wheel, stored, layout_)) {
+    if (file.target == target) {
+      root_.write_new(target.c_str(), file.bytes, file.executable ? 0755 : 0644);
+      return true;
+    }
+  }
+  for (const StoredWheel::DataFile& file : stored.data) {
+    if (file.target == target && !file.rewrite) {
+      linker.put(Dir::open(stored.dir), file.source.c_str(), root_, target.c_str());
+      return true;
+    }
+  }
+  if (!target.starts_with(site) || !file_info(stored.site() / target.substr(site.size()))) return false;
+  const std::string name = target.substr(site.size());
+  linker.put(Dir::open(stored.site()), name.c_str(), site_, name.c_str());
+  return true;
+}
+
+LinkMode WheelLinker::mode() const {
+  if (symlinks_.used()) return symlinks_.mode();
+  return files_.used() ? files_.mode() : LinkMode::automatic;
+}
+
+// A real directory of site-packages, whatever stood there.
+void WheelLinker::need_dir(const char* name) {
+  if (site_.make_dir(name)) return;
+  const auto info = site_.info(name);
+  if (info && info->is_dir()) return;
+  const auto leads_to = site_.read_link(name);
+  if (!leads_to) refuse("a file is in the way of a directory", site_.path() / name);
+  const auto behind = file_info(*leads_to);
+  if (!is_below(store_, *leads_to) || (behind && !behind->is_dir())) {
+    refuse("a link is in the way of a directory", site_.path() / name);
+  }
+  split(name, *leads_to);
+}
+
+// Instead of the link to another wheel's directory, a directory of links to what is in it. Exchanged in one step:
+// at every moment that wheel is whole.
+void WheelLinker::split(const std::string& name, const std::string& leads_to) {
+  remove_all(site_.path() / kSplit);
+  site_.make_dir(kSplit);
+  if (exists(leads_to)) {
+    for (const std::string& child : Dir::open(leads_to).list(".")) {
+      site_.symlink(leads_to + "/" + child, (std::string(kSplit) + "/" + child).c_str());
+    }
+  }
+  if (!site_.exchange(kSplit, name.c_str())) {
+    remove_all(site_.path() / kSplit);
+    throw Error(ErrorKind::refused, "two wheels share it, and this file system cannot exchange a link for a directory",
+                site_.path() / name, "use another link mode");
+  }
+  site_.remove(kSplit);
+}
+
+void WheelLinker::need_parents(const std::string& target) {
+  const size_t end = target.rfind('/');
+  if (end == std::string::npos || !made_.insert(target.substr(0, end)).second) return;
+  for (size_t slash = target.find('/'); slash != std::string::npos; slash = target.find('/', slash + 1)) {
+    root_.make_dir(target.substr(0, slash).c_str());
+  }
+}
+
+void WheelLinker::refuse(const std::string& what, const Path& path) const {
+  throw Error(ErrorKind::refused, what, path.string(), "remove it, or the environment; the next install makes it anew");
 }
 
 }  // namespace dae::resolver
