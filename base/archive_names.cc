@@ -15,12 +15,20 @@ namespace {
 
 constexpr size_t kLongestName = 4095;      // PATH_MAX without its NUL
 constexpr size_t kLongestComponent = 255;  // NAME_MAX
+constexpr size_t kLongestShown = 200;
+
+// ASCII's and, in UTF-8, Unicode's second set (U+0080 to U+009F): a terminal acts on both.
+bool is_control(std::string_view text, size_t at) {
+  const auto byte = static_cast<unsigned char>(text[at]);
+  if (byte == 0xC2 && at + 1 < text.size()) return static_cast<unsigned char>(text[at + 1]) < 0xA0;
+  return byte < 0x20 || byte == 0x7F;
+}
 
 bool has_odd_character(std::string_view name) {
-  return std::any_of(name.begin(), name.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7F || c == '\\';
-  });
+  for (size_t at = 0; at < name.size(); ++at) {
+    if (name[at] == '\\' || is_control(name, at)) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -34,6 +42,23 @@ std::optional<std::string> safe_name(std::string_view name) {
     if (part == ".." || part.size() > kLongestComponent) return std::nullopt;
     if (!out.empty()) out += '/';
     out += part;
+  }
+  return out;
+}
+
+std::string shown(std::string_view name) {
+  const bool utf8 = !value_detail::first_invalid_utf8(name);
+  std::string out;
+  for (size_t at = 0; at < name.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(name[at]);
+    if (out.size() > kLongestShown && (!utf8 || (byte & 0xC0) != 0x80)) return out + "…";
+    if (is_control(name, at) || (byte >= 0x80 && !utf8)) {
+      out += fmt::format("\\x{:02x}", byte);
+      // The second byte of a control character is none by itself.
+      if (byte == 0xC2 && utf8) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(name[++at]));
+    } else {
+      out += name[at];
+    }
   }
   return out;
 }
@@ -80,7 +105,9 @@ void NameGuard::accept_parents(const std::string& name) {
 
 // `..` only in front: after a name that may itself be a link, `..` does not lead back to where the text says.
 void NameGuard::check_link(const std::string& name, std::string_view target) const {
-  const auto escapes = [&] { refuse(fmt::format("the link `{}` leaves the archive (`{}`)", name, target)); };
+  const auto escapes = [&] {
+    refuse(fmt::format("the link `{}` leaves the archive (`{}`)", shown(name), shown(target)));
+  };
   if (target.empty() || target.front() == '/' || target.size() > kLongestName || has_odd_character(target)) escapes();
   auto depth = std::count(name.begin(), name.end(), '/');
   bool descending = false;
@@ -98,7 +125,7 @@ bool NameGuard::accept(const std::string& name, EntryKind kind, std::string_view
   accept_parents(name);
   if (Seen* seen = find(name)) {
     if (seen->kind == EntryKind::directory && kind == EntryKind::directory) return !std::exchange(seen->listed, true);
-    if (seen->kind == EntryKind::directory || kind == EntryKind::directory) {
+    if (seen->kind != kind && seen->kind != EntryKind::link && kind != EntryKind::link) {
       refuse(fmt::format("`{}` is a file and a directory", name));
     }
     refuse(fmt::format("`{}` is in it twice", name));

@@ -11,6 +11,8 @@ namespace dae::archive_detail {
 
 // "./a//b/" -> "a/b"; "" for the root itself; nullopt when the name is not safe below a directory.
 std::optional<std::string> safe_name(std::string_view name);
+// A name for a message: what would move a terminal's cursor is spelled out, and what is too long is cut.
+std::string shown(std::string_view name);
 // Drops `count` leading components; "" when nothing is left.
 std::string strip_components(const std::string& name, int count);
 

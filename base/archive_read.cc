@@ -161,11 +161,11 @@ void scan_archive(const Path& file, const ArchiveLimits& limits, int strip,
   while (scanner.next()) {
     const std::string raw = scanner.raw_name();
     const auto safe = safe_name(raw);
-    if (!safe) scanner.refuse(fmt::format("the name `{}` is not safe", raw));
+    if (!safe) scanner.refuse(fmt::format("the name `{}` is not safe", archive_detail::shown(raw)));
     const EntryKind kind = scanner.kind(raw);
     const std::string name = strip_components(*safe, strip);
     if (name.empty()) {
-      if (kind != EntryKind::directory) scanner.refuse(fmt::format("`{}` is outside the top directory", raw));
+      if (kind != EntryKind::directory) scanner.refuse(fmt::format("`{}` is outside the top directory", shown(raw)));
       continue;
     }
     const ArchiveEntry entry = scanner.describe(name);

@@ -2,7 +2,11 @@
 // ZIP archives as wheels use them, read by their central directory and by nothing else (APPNOTE 6.3.10: local header
 // 4.3.7, central directory 4.3.12, zip64 4.3.14 and 4.5.3, end record 4.3.16). Two readers must not be able to see two
 // different archives: where the local headers say other than the directory, where members overlap, leave gaps or are
-// preceded or followed by other bytes, where a name comes twice, opening fails.
+// preceded or followed by other bytes, where a name comes twice, opening fails. So it does at encrypted members, other
+// methods than stored and deflated, several disks, names beyond ASCII without the UTF-8 flag (code page 437 for some,
+// UTF-8 for others), second names in extra fields, links and devices.
+// Let through, because no two readers differ over it: comments without an end record's signature in them; data
+// descriptors of every form; zip64 fields of local headers that repeat what the header has room for.
 // Everything here throws Error bad_input with `subject` and a message that names the member.
 #include <cstdint>
 #include <functional>

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "base/archive_names.h"
 #include "base/zip_parts.h"
 
 namespace dae::zip_detail {
@@ -41,7 +40,7 @@ void check_name(const Source& source, const Entry& entry, const Extra& extra, co
   std::string_view plain = entry.raw_name;
   if (!plain.empty() && plain.back() == '/') plain.remove_suffix(1);
   const auto safe = archive_detail::safe_name(plain);
-  if (!safe || *safe != plain) source.refuse(fmt::format("`{}` is not a safe name", name));
+  if (!safe || *safe != plain) source.refuse(fmt::format("the name `{}` is not safe", name));
 }
 
 void check_kind(const Source& source, Entry& entry, uint32_t attributes, const std::string& name) {

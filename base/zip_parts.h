@@ -7,9 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/archive_names.h"
 #include "base/zip.h"
 
 namespace dae::zip_detail {
+
+using archive_detail::shown;
 
 // Numbers are little-endian (APPNOTE 4.4.1.1), as on every machine this is built for.
 template <typename Number>
@@ -49,9 +52,6 @@ class Source {
 
 // Fills `to` from `offset` on; false when the file ends before that.
 bool read_exactly(const Fd& fd, uint64_t offset, char* to, size_t bytes, const std::string& subject);
-
-// A name for a message: what is not plain text is spelled out.
-std::string shown(std::string_view name);
 
 struct EndRecord {
   uint64_t directory_at = 0, directory_bytes = 0, entries = 0;

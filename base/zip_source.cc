@@ -1,18 +1,15 @@
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "base/error.h"
-#include "base/value_text.h"
 #include "base/zip_parts.h"
 
 namespace dae::zip_detail {
 
 // Headers of small members are often near: one read then serves several.
 constexpr size_t kReadAhead = 1024;
-constexpr size_t kLongestShown = 200;
 
 bool read_exactly(const Fd& fd, uint64_t offset, char* to, size_t bytes, const std::string& subject) {
   while (bytes > 0) {
@@ -39,21 +36,6 @@ std::string_view Source::at(uint64_t offset, size_t bytes) {
 
 void Source::refuse(const std::string& message) const {
   throw Error(ErrorKind::bad_input, message, subject_);
-}
-
-std::string shown(std::string_view name) {
-  const bool utf8 = !value_detail::first_invalid_utf8(name);
-  std::string out;
-  for (const char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8)) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-    if (out.size() > kLongestShown && (byte < 0x80 || !utf8)) return out + "…";
-  }
-  return out;
 }
 
 }  // namespace dae::zip_detail

@@ -45,18 +45,20 @@ builder::BuiltArtifact build_app(Context& context, const builder::AppFile& app) 
   if (!all_here) {
     Path ca_file;
     if (!context.globals.offline) ca_file = choose_index(context, "", &project).ca_file;
-    const resolver::FetchOptions fetch{context.globals.offline,
-                                       app.dir, [&]() -> auto& {return download_credentials(context, app.dir);
+    resolver::FetchOptions fetch;
+    fetch.offline = context.globals.offline;
+    fetch.base_dir = app.dir;
+    fetch.credentials = [&]() -> auto& {
+      return download_credentials(context, app.dir);
+    };
+    wanted.wheels = resolver::fetch_selected(selected, python, context.transport_for_index(ca_file), *blobs,
+                                             cache_dir(), *context.runner, *context.events, fetch);
   }
-};
-wanted.wheels = resolver::fetch_selected(selected, python, context.transport_for_index(ca_file), *blobs, cache_dir(),
-                                         *context.runner, *context.events, fetch);
-}  // namespace dae::cli
-builder::BuildPlan plan = builder::plan_build(app, project.version, wanted.wheels);
-plan.lock_path = lock_path(app);
-builder::BuiltArtifact built = builder::build_artifact(app, plan, *blobs, *context.runner, *context.events);
-builder::remember_build(app, built);
-return built;
+  builder::BuildPlan plan = builder::plan_build(app, project.version, wanted.wheels);
+  plan.lock_path = lock_path(app);
+  builder::BuiltArtifact built = builder::build_artifact(app, plan, *blobs, *context.runner, *context.events);
+  builder::remember_build(app, built);
+  return built;
 }
 
 mirror::PushResult publish_artifact(Context& context, const builder::BuiltArtifact& built, const std::string& mirror,

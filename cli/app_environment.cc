@@ -3,6 +3,7 @@
 #include "base/blob_store.h"
 #include "base/error.h"
 #include "cli/pinning.h"
+#include "cli/user_config.h"
 
 namespace dae::cli {
 
@@ -55,7 +56,7 @@ EnvironmentChange sync_environment(Context& context, const builder::AppFile& app
     }
   }
   if (!change.plan.empty())
-    resolver::apply_install(change.plan, env, python, *blobs, {unpacked_dir()}, *context.events);
+    resolver::apply_install(change.plan, env, python, *blobs, {unpacked_dir(), compiles_bytecode()}, *context.events);
   change.duration_ms = context.clock.monotonic_ms() - started_ms;
   return change;
 }

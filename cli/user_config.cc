@@ -1,6 +1,7 @@
 #include "cli/user_config.h"
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "base/value.h"
 #include "cli/local_state.h"
 
@@ -8,6 +9,7 @@ namespace dae::cli {
 namespace {
 
 constexpr const char* kOrigin = "config.yaml";
+constexpr int kMaxConcurrentDownloads = 256;
 
 resolver::IndexSource index_entry(const Reader& parent, const Value& node) {
   if (node.is_string()) return {node.as_string(), "", false, kOrigin};
@@ -44,8 +46,27 @@ UserConfig read_user_config() {
     }
     config.keyring = keyring->as_string() == "subprocess" ? "1" : "";
   }
+  config.bytecode = reader.boolean("bytecode", true);
+  config.concurrent_downloads = static_cast<int>(reader.integer("concurrent_downloads", 0, 1, kMaxConcurrentDownloads));
   reader.finish();
   return config;
+}
+
+bool compiles_bytecode() {
+  const auto text = env_var("DAE_BYTECODE");
+  if (!text) return read_user_config().bytecode;
+  if (*text != "0" && *text != "1") throw Error(ErrorKind::usage, "`DAE_BYTECODE` is 0 or 1", *text);
+  return *text == "1";
+}
+
+int concurrent_downloads() {
+  const auto text = env_var("DAE_CONCURRENT_DOWNLOADS");
+  if (!text) return read_user_config().concurrent_downloads;
+  const auto count = parse_int(*text);
+  if (!count || *count < 1 || *count > kMaxConcurrentDownloads)
+    throw Error(ErrorKind::usage,
+                "`DAE_CONCURRENT_DOWNLOADS` is a number from 1 to " + std::to_string(kMaxConcurrentDownloads), *text);
+  return static_cast<int>(*count);
 }
 
 std::string without_end_slash(std::string url) {

@@ -12,9 +12,16 @@ struct UserConfig {
   std::vector<resolver::IndexSource> indexes;  // or one whose URL is "pip"
   std::string mirror, control;
   std::string keyring;  // "1": the keyring command may be asked
+  bool bytecode = true;
+  int concurrent_downloads = 0;  // of one host; 0: nothing said
 };
 Path user_config_file();
 UserConfig read_user_config();  // nothing set when there is no such file
+
+// $DAE_BYTECODE (0 or 1), then the configuration file.
+bool compiles_bytecode();
+// $DAE_CONCURRENT_DOWNLOADS, then the configuration file; 0: nobody says.
+int concurrent_downloads();
 
 std::string without_end_slash(std::string url);
 // The flag, $DAE_MIRROR, the configuration file, a running `dae local`; "" when nobody says.

@@ -51,7 +51,7 @@ def pins(output):
 
 class Samples:
     def __init__(self):
-        self.all, self.pins, self.requests, self.trouble = [], 0, None, ""
+        self.all, self.pins, self.requests, self.files, self.trouble = [], 0, None, 0, ""
 
     def summary(self):
         if not self.all:
@@ -63,6 +63,8 @@ class Samples:
             result["pins"] = self.pins
         if self.requests:
             result["requests"] = self.requests
+        if self.files:
+            result["files"] = self.files
         if self.trouble:
             result["trouble"] = self.trouble
         return result
@@ -178,9 +180,9 @@ def cells(name, result):
 HEADER = ["input", "wall ms dae / uv", "least", "dae/uv", "CPU ms", "peak MiB", "packages", "requests"]
 
 
-def print_table(mode, rows, markdown):
-    table = [HEADER, *(cells(name, result) for name, result in rows)]
-    used = [i for i in range(len(HEADER)) if i == 0 or any(row[i] not in ("-", "- / -") for row in table[1:])]
+def print_table(mode, rows, markdown, header=tuple(HEADER), cells_of=cells):
+    table = [header, *(cells_of(name, result) for name, result in rows)]
+    used = [i for i in range(len(header)) if i == 0 or any(row[i] not in ("-", "- / -") for row in table[1:])]
     table = [[row[i] for i in used] for row in table]
     widths = [max(len(row[i]) for row in table) for i in range(len(used))]
     print(f"\n### {mode}\n" if markdown else f"\n{mode}")

@@ -314,6 +314,9 @@ def prune(keep_below_bytes=32 << 20):
     them, except those of which it makes an environment to build in (smaller ones); those of the project are installed, too."""
     keep = BENCH_DIR / "keep.json"
     keep = set(json.loads(keep.read_text())) if keep.exists() else set()
+    installed = BENCH_DIR / "install" / "contents.json"  # install_index.py's
+    if installed.exists():
+        keep.update(digest for entry in json.loads(installed.read_text()).values() for digest in entry["wheels"].values())
     catalog = sqlite3.connect(BENCH_DIR / "index" / "catalog.db")
     wheels = catalog.execute("SELECT DISTINCT f.sha256 FROM files f JOIN known k USING (sha256) "
                              "WHERE f.name LIKE '%.whl' AND k.metadata_sha256 <> '' AND k.size_bytes > ?", (keep_below_bytes,)).fetchall()

@@ -81,7 +81,11 @@ TEST_F(Archive, RefusesNamesThatLeaveTheDestination) {
   EXPECT_EQ(refusal(tar(member("a/../../x", '0', "a"))), "the name `a/../../x` is not safe");
   EXPECT_EQ(refusal(tar(member("/etc/x", '0', "a"))), "the name `/etc/x` is not safe");
   EXPECT_EQ(refusal(tar(member("a\\b", '0', "a"))), "the name `a\\b` is not safe");
-  EXPECT_EQ(refusal(tar(member("a\nb", '0', "a"))), "the name `a\nb` is not safe");
+  EXPECT_EQ(refusal(tar(member("a\nb", '0', "a"))), "the name `a\\x0ab` is not safe");
+  EXPECT_EQ(refusal(tar(member("a\xc2\x9b"
+                               "b",
+                               '0', "a"))),
+            "the name `a\\xc2\\x9bb` is not safe");
   EXPECT_FALSE(exists(dir_.path() / "x"));
 }
 
