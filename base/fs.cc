@@ -180,6 +180,21 @@ std::string read_file_tail(const Path& path, uint64_t limit_bytes, uint64_t offs
   return out;
 }
 
+std::string read_file_head(const Path& path, size_t bytes) {
+  const Fd fd = open_or_fail(path, O_RDONLY);
+  std::string out(bytes, '\0');
+  size_t used = 0;
+  while (used < bytes) {
+    const ssize_t got = ::read(fd.get(), out.data() + used, bytes - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("read", path);
+    if (got == 0) break;
+    used += static_cast<size_t>(got);
+  }
+  out.resize(used);
+  return out;
+}
+
 void write_file_atomic(const Path& path, std::string_view bytes, mode_t mode, Durability durability) {
   TemporaryFile temporary{temporary_beside(path)};
   {

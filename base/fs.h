@@ -66,6 +66,8 @@ void write_file_atomic(const Path& path, std::string_view bytes, mode_t mode = 0
 // The bytes from `offset` on, at most the last `limit_bytes` of them: for logs that are being written. Empty when
 // absent.
 std::string read_file_tail(const Path& path, uint64_t limit_bytes, uint64_t offset = 0);
+// The first bytes, at most `bytes` of them: what kind of file it is.
+std::string read_file_head(const Path& path, size_t bytes);
 // One write(2) with O_APPEND; creates the file.
 void append_file(const Path& path, std::string_view bytes);
 

@@ -48,6 +48,10 @@ UserConfig read_user_config() {
   }
   config.bytecode = reader.boolean("bytecode", true);
   config.concurrent_downloads = static_cast<int>(reader.integer("concurrent_downloads", 0, 1, kMaxConcurrentDownloads));
+  if (auto audit = reader.object("audit")) {
+    config.audit_feeds = audit->strings("feeds");
+    audit->finish();
+  }
   reader.finish();
   return config;
 }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "resolver/audit/ignore.h"
 #include "resolver/solver/solver.h"
 
 namespace dae::resolver {
@@ -29,6 +30,7 @@ struct ProjectSettings {
   std::vector<std::string> no_binary, only_binary;  // normalised names, or ":all:"
   std::vector<std::string> default_groups = {"dev"};
   bool require_hashes = false;
+  std::vector<AuditIgnore> audit_ignores;  // [tool.dae.audit]: no part of what decides the lock
 };
 
 struct ProjectFile {

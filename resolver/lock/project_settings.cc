@@ -149,6 +149,7 @@ void read_project_settings(Reader& table, const std::string& file, ProjectFile& 
   settings.no_binary = names_of(table, "no-binary", true);
   settings.only_binary = names_of(table, "only-binary", true);
   read_default_groups(table, out, settings);
+  if (auto audit = table.object("audit")) settings.audit_ignores = read_audit_ignores(*audit, file);
   if (auto sources = table.object("sources")) read_sources(*sources, file, out);
   table.finish();
 }

@@ -1,6 +1,8 @@
 #include "zip_bytes.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
+
+#include <memory>
 
 namespace dae::zip_bytes {
 
@@ -15,22 +17,15 @@ std::string field(uint16_t id, const std::string& bytes) {
 }
 
 std::string deflate(const std::string& bytes) {
-  z_stream state = {};
-  deflateInit2(&state, 6, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&state, static_cast<uLong>(bytes.size())), '\0');
-  state.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  state.avail_in = static_cast<uInt>(bytes.size());
-  state.next_out = reinterpret_cast<Bytef*>(out.data());
-  state.avail_out = static_cast<uInt>(out.size());
-  ::deflate(&state, Z_FINISH);
-  out.resize(state.total_out);
-  deflateEnd(&state);
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> engine(
+      libdeflate_alloc_compressor(6), &libdeflate_free_compressor);
+  std::string out(libdeflate_deflate_compress_bound(engine.get(), bytes.size()), '\0');
+  out.resize(libdeflate_deflate_compress(engine.get(), bytes.data(), bytes.size(), out.data(), out.size()));
   return out;
 }
 
 uint32_t crc_of(const std::string& bytes) {
-  return static_cast<uint32_t>(
-      ::crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
+  return libdeflate_crc32(0, bytes.data(), bytes.size());
 }
 
 namespace {
