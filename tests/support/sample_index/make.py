@@ -203,10 +203,14 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # of 5 a burst of connections overflows, and each waits seconds for its next attempt
+
+
 def serve(root, port, port_file=None, html_only=False):
     handler = type("Handler", (Handler,), {"html_only": html_only})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), lambda *a: handler(*a, directory=str(root)))
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", port), lambda *a: handler(*a, directory=str(root)))
     if port_file:
         temporary = port_file + ".new"
         pathlib.Path(temporary).write_text(str(server.server_port))
