@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/zip_parts.h"
 
@@ -40,7 +41,8 @@ void check_name(const Source& source, const Entry& entry, const Extra& extra, co
   std::string_view plain = entry.raw_name;
   if (!plain.empty() && plain.back() == '/') plain.remove_suffix(1);
   const auto safe = archive_detail::safe_name(plain);
-  if (!safe || *safe != plain) source.refuse(fmt::format("the name `{}` is not safe", name));
+  const bool drive = plain.size() > 1 && plain[1] == ':' && std::isalpha(static_cast<unsigned char>(plain[0])) != 0;
+  if (!safe || *safe != plain || drive) source.refuse(fmt::format("the name `{}` is not safe", name));
 }
 
 void check_kind(const Source& source, Entry& entry, uint32_t attributes, const std::string& name) {

@@ -49,11 +49,26 @@ def metadata(name, version, requires, requires_python):
     return "\n".join(lines) + "\n\nA sample package.\n"
 
 
-def zip_member(archive, name, data, executable=False):
+def zip_member(archive, name, data, mode=0o100644, compress_type=zipfile.ZIP_DEFLATED):
     info = zipfile.ZipInfo(name, FIXED_TIME)
-    info.external_attr = (0o100755 if executable else 0o100644) << 16
-    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = mode << 16
+    info.compress_type = compress_type
     archive.writestr(info, data)
+
+
+def record_row(file, data):
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"{file},sha256={digest},{len(data)}\n"
+
+
+def pack_wheel(dist_info, files):
+    """The bytes of a wheel with these files, and the RECORD of them last."""
+    rows = "".join(record_row(file, data) for file, data in files.items())
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for file, data in {**files, f"{dist_info}/RECORD": f"{rows}{dist_info}/RECORD,,\n".encode()}.items():
+            zip_member(archive, file, data)
+    return out.getvalue()
 
 
 def make_wheel(name, version, requires, requires_python, source, scripts):
@@ -71,16 +86,7 @@ def make_wheel(name, version, requires, requires_python, source, scripts):
     if scripts:
         text = "[console_scripts]\n" + "".join(f"{key} = {value}\n" for key, value in scripts.items())
         files[f"{dist_info}/entry_points.txt"] = text.encode()
-    record = ""
-    for file, data in files.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-        record += f"{file},sha256={digest},{len(data)}\n"
-    files[f"{dist_info}/RECORD"] = (record + f"{dist_info}/RECORD,,\n").encode()
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for file, data in files.items():
-            zip_member(archive, file, data)
-    return f"{module}-{version}-py3-none-any.whl", out.getvalue()
+    return f"{module}-{version}-py3-none-any.whl", pack_wheel(dist_info, files)
 
 
 BACKEND = '''
@@ -135,8 +141,6 @@ def make_sdist(name, version, requires):
 
 def write(root):
     """All files of the index below `root`: files/ and simple/<name>/index.{html,json}."""
-    files_dir = root / "files"
-    files_dir.mkdir(parents=True, exist_ok=True)
     projects = {}
     for name, version, requires, requires_python, source, scripts in PACKAGES:
         file, data = make_wheel(name, version, requires, requires_python, source, scripts)
@@ -144,6 +148,13 @@ def write(root):
     for name, version, requires in SDISTS:
         file, data = make_sdist(name, version, requires)
         projects.setdefault(name, []).append((file, data, version, ">=3.8", None))
+    write_pages(root, projects)
+
+
+def write_pages(root, projects):
+    """Files and pages of `projects`: name -> [(file name, bytes, version, requires-python, METADATA or None)]."""
+    files_dir = root / "files"
+    files_dir.mkdir(parents=True, exist_ok=True)
     for name, files in projects.items():
         entries, links = [], []
         for file, data, _, requires_python, core in files:
@@ -192,10 +203,14 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # of 5 a burst of connections overflows, and each waits seconds for its next attempt
+
+
 def serve(root, port, port_file=None, html_only=False):
     handler = type("Handler", (Handler,), {"html_only": html_only})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), lambda *a: handler(*a, directory=str(root)))
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", port), lambda *a: handler(*a, directory=str(root)))
     if port_file:
         temporary = port_file + ".new"
         pathlib.Path(temporary).write_text(str(server.server_port))

@@ -295,7 +295,8 @@ TEST_F(Zips, RefusesWhatItCannotUnpack) {
 }
 
 TEST_F(Zips, RefusesNamesThatAreNotSafe) {
-  for (const char* name : {"/etc/x", "../x", "a/../x", "a/..", "./a", "a//b", "a\\b", "a/./b", "..", ".", "a\x7f"}) {
+  for (const char* name :
+       {"/etc/x", "../x", "a/../x", "a/..", "./a", "a//b", "a\\b", "a/./b", "C:/x", "c:x", "..", ".", "a\x7f"}) {
     EXPECT_EQ(refusal_of_name(name), "the name `"s + (name == "a\x7f"s ? "a\\x7f" : name) + "` is not safe");
   }
   EXPECT_EQ(refusal_of_name("a\0b"s), "the name `a\\x00b` is not safe");
