@@ -98,6 +98,29 @@ Digest Sha256::finish() {
   return Digest::parse(to_hex(finish_bytes()));
 }
 
+struct Sha512::State {
+  SHA512_CTX context;
+};
+
+Sha512::Sha512(Length length) : state_(std::make_unique<State>()) {
+  const bool is_long = length == Length::bits_512;
+  DAE_CHECK((is_long ? SHA512_Init(&state_->context) : SHA384_Init(&state_->context)) == 1);
+}
+Sha512::~Sha512() = default;
+Sha512::Sha512(Sha512&&) noexcept = default;
+Sha512& Sha512::operator=(Sha512&&) noexcept = default;
+
+void Sha512::update(std::string_view bytes) {
+  DAE_CHECK(SHA512_Update(&state_->context, bytes.data(), bytes.size()) == 1);
+}
+
+std::string Sha512::finish_bytes() {
+  unsigned char out[SHA512_DIGEST_LENGTH];
+  const size_t length = state_->context.md_len;
+  DAE_CHECK(SHA512_Final(out, &state_->context) == 1);
+  return std::string(reinterpret_cast<const char*>(out), length);
+}
+
 Digest sha256_file(const Path& path) {
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) throw os_error("cannot open `" + path.string() + "`", path.string(), errno);

@@ -44,6 +44,22 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
+// SHA-512 and SHA-384, for comparing with what others made.
+class Sha512 {
+ public:
+  enum class Length { bits_384, bits_512 };
+  explicit Sha512(Length length);
+  ~Sha512();
+  Sha512(Sha512&&) noexcept;
+  Sha512& operator=(Sha512&&) noexcept;
+  void update(std::string_view bytes);
+  std::string finish_bytes();  // 48 or 64 raw bytes; once
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 Digest sha256_file(const Path& path);
 std::string to_hex(std::string_view bytes);
 std::string base64url_nopad(std::string_view bytes);  // RECORD's form (PEP 376 / wheel spec)

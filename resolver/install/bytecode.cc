@@ -89,12 +89,12 @@ bool is_worth_compiling(std::string_view path) {
          path.find("/tests/") == std::string_view::npos;
 }
 
-void compile_bytecode(std::vector<CompileJob>& jobs, const Interpreter& python) {
+void compile_bytecode(std::vector<CompileJob>& jobs, const Interpreter& python, size_t most_processes) {
   size_t modules = 0;
   for (const CompileJob& job : jobs) modules += job.modules.size();
   if (modules == 0) return;
   // A process costs as much as some 40 modules: few modules, few processes.
-  std::vector<Share> shares = shares_of(jobs, std::clamp<size_t>(modules / 40, 1, cpu_threads()));
+  std::vector<Share> shares = shares_of(jobs, std::clamp<size_t>(modules / 40, 1, most_processes));
   parallel_for(shares.size(), shares.size(), [&](size_t i) {
     ProcessSpec spec;
     // -S: no site-packages, no .pth files of whoever owns the interpreter.

@@ -23,6 +23,6 @@ struct CompileJob {
   std::vector<std::string> bytecode = {};
   uint64_t bytecode_bytes = 0;
 };
-void compile_bytecode(std::vector<CompileJob>& jobs, const Interpreter& python);
+void compile_bytecode(std::vector<CompileJob>& jobs, const Interpreter& python, size_t most_processes);
 
 }  // namespace dae::resolver

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -29,6 +30,30 @@ std::string sha256_of(std::string_view bytes) {
 std::string below_site(std::string_view path) {
   return std::string(path.substr(kSite.size()));
 }
+
+// What RECORD wants to be compared, and SHA-256 for the RECORD that we write.
+class FileHash {
+ public:
+  explicit FileHash(const std::string& wanted) : wanted_(wanted) {
+    if (wanted.starts_with("sha512=")) long_.emplace(Sha512::Length::bits_512);
+    if (wanted.starts_with("sha384=")) long_.emplace(Sha512::Length::bits_384);
+  }
+  void update(std::string_view bytes) {
+    sha256_.update(bytes);
+    if (long_) long_->update(bytes);
+  }
+  // RECORD's form; "" when the bytes are not what they have to be.
+  std::string sha256_if_equal() {
+    std::string out = "sha256=" + base64url_nopad(sha256_.finish_bytes());
+    const std::string found = long_ ? wanted_.substr(0, 7) + base64url_nopad(long_->finish_bytes()) : out;
+    return found == wanted_ ? out : "";
+  }
+
+ private:
+  const std::string& wanted_;
+  Sha256 sha256_;
+  std::optional<Sha512> long_;
+};
 
 }  // namespace
 
@@ -79,10 +104,10 @@ void StoreUnpack::unpack_part(size_t part) {
   }
 }
 
-void StoreUnpack::unpack_file(const PlacedFile& file) {
+void StoreUnpack::unpack_file(PlacedFile& file) {
   const ZipMember& member = *file.member;
   const bool is_script = file.path.starts_with("data/scripts/") && member.size_bytes <= kLongestScript;
-  Sha256 hash;
+  FileHash hash(file.hash);
   OriginScan origins;
   std::optional<Dir::Writer> out;
   if (!file.path.empty()) {
@@ -101,9 +126,10 @@ void StoreUnpack::unpack_file(const PlacedFile& file) {
     origins.feed(piece);
     out->write(piece);
   });
-  if ("sha256=" + base64url_nopad(hash.finish_bytes()) != file.hash) {
+  std::string sha256 = hash.sha256_if_equal();
+  if (sha256.empty())
     throw_unverified_wheel(fmt::format("`{}` is not what RECORD says", member.name), wheel_.file_name);
-  }
+  file.hash = std::move(sha256);
   if (!origins.found().empty() && file.path.starts_with(kSite)) note_origins(file, origins.found());
 }
 
@@ -130,7 +156,10 @@ void StoreUnpack::finish_files() {
   }
   out_.movable = movable_;
   out_.data = checked_.data;
+  std::map<std::string_view, const std::string*> hashes;
+  for (const PlacedFile& file : checked_.files) hashes.emplace(file.path, &file.hash);
   for (StoredWheel::DataFile& file : out_.data) {
+    file.hash = *hashes.at(file.source);
     file.rewrite = std::ranges::find(rewritten_, file.source) != rewritten_.end();
   }
   write_record();
@@ -214,14 +243,16 @@ CompileJob StoreUnpack::compile_job() {
 }
 
 void StoreUnpack::add_bytecode(const CompileJob& job) {
-  out_.bytecode = true;
+  const std::scoped_lock lock(mutex_);
   out_.size_bytes += job.bytecode_bytes;
-  bytecode_ = job.bytecode;
+  bytecode_.insert(bytecode_.end(), job.bytecode.begin(), job.bytecode.end());
 }
 
 void StoreUnpack::publish() {
   FileLists lists{dirs_, {}, bytecode_dirs_, bytecode_};
   for (const auto& [path, size_bytes] : files_) lists.files.push_back(path);
+  out_.bytecode = store_.bytecode;
+  std::ranges::sort(bytecode_);
   to_->write_new("files", render_file_lists(lists), kPlainFile);
   to_->write_new("manifest", render_manifest(out_), kPlainFile);
   for (const auto* dirs : {&dirs_, &bytecode_dirs_}) {

@@ -22,15 +22,15 @@ class StoreUnpack {
   size_t open();
   void unpack_part(size_t part);
   void finish_files();
-  CompileJob compile_job();  // makes the directories for it
-  void add_bytecode(const CompileJob& job);
+  CompileJob compile_job();                  // makes the directories for it
+  void add_bytecode(const CompileJob& job);  // the whole of it or a part
   void publish();
 
  private:
   void open_archive();
   bool link_source_entry();
   void plan_parts();
-  void unpack_file(const PlacedFile& file);
+  void unpack_file(PlacedFile& file);
   void note_origins(const PlacedFile& file, const std::vector<std::string>& suffixes);
   void write_record();
   void list_files();

@@ -15,15 +15,23 @@ namespace dae::resolver {
 namespace {
 
 constexpr size_t kMostThreads = 32;  // more wait for each other's directories
+// What one process compiles: its start costs as much as some 40 modules.
+constexpr size_t kBatchModules = 400;
 
 }  // namespace
 
 struct Unpacker::State {
   struct Job {
     std::unique_ptr<StoreUnpack> unpack;
-    size_t left = 0;  // parts
+    size_t left = 0;  // parts to be unpacked, then batches to be compiled
     bool published = false;
     std::exception_ptr error;
+  };
+  // Modules of one or more wheels.
+  struct Batch {
+    std::vector<Job*> jobs;
+    std::vector<CompileJob> work;  // one for each of `jobs`
+    size_t modules = 0;
   };
 
   State(const Interpreter& interpreter, BlobStore& blob_store, const StorePaths& paths, EventSink& sink)
@@ -37,9 +45,11 @@ struct Unpacker::State {
   void run(Job& job, const std::function<void()>& action);
   void open(Job& job);
   void complete(Job& job);
-  bool publishes_early() const { return !store.bytecode && !store.durable; }
-  void compile(std::vector<Job*>& ready);
-  void publish(std::vector<Job*>& ready);
+  void queue_modules(Job& job);
+  void compile(Batch& modules, size_t most_processes);
+  void ready(Job& job);
+  void compile_rest();
+  void publish_rest(std::vector<Job*> rest);
 
   const Interpreter& python;
   BlobStore& blobs;
@@ -53,6 +63,7 @@ struct Unpacker::State {
   size_t unfinished = 0;  // tasks that are queued or run
   bool ending = false;
   std::map<std::string, Job> jobs;  // by digest
+  Batch batch;                      // not full yet
   std::optional<FileLock> use;
   std::unique_ptr<StoreWork> folder;
   std::vector<std::thread> threads;
@@ -135,32 +146,71 @@ void Unpacker::State::open(Job& job) {
 void Unpacker::State::complete(Job& job) {
   run(job, [&] {
     job.unpack->finish_files();
-    if (!publishes_early()) return;
-    job.unpack->publish();
-    job.published = true;
+    if (store.bytecode) {
+      queue_modules(job);
+    } else {
+      ready(job);
+    }
   });
 }
 
-void Unpacker::State::compile(std::vector<Job*>& ready) {
-  Activity activity(events, "compiling", "", ready.size());
-  std::vector<CompileJob> work;
-  for (Job* job : ready) work.push_back(job->unpack->compile_job());
-  compile_bytecode(work, python);
-  for (size_t i = 0; i < ready.size(); ++i) ready[i]->unpack->add_bytecode(work[i]);
+// Compiled while other wheels are still fetched or unpacked, as soon as there is work for a process.
+void Unpacker::State::queue_modules(Job& job) {
+  CompileJob all = job.unpack->compile_job();
+  if (all.modules.empty()) return ready(job);
+  const std::scoped_lock lock(mutex);
+  for (auto at = all.modules.begin(); at != all.modules.end();) {
+    const auto count = std::min(all.modules.end() - at, static_cast<std::ptrdiff_t>(kBatchModules - batch.modules));
+    batch.jobs.push_back(&job);
+    batch.work.push_back({all.tree, {at, at + count}});
+    batch.modules += static_cast<size_t>(count);
+    at += count;
+    ++job.left;
+    if (batch.modules < kBatchModules) break;
+    submit([this, full = std::make_shared<Batch>(std::exchange(batch, {}))] { compile(*full, 1); });
+  }
+}
+
+void Unpacker::State::compile(Batch& modules, size_t most_processes) {
+  std::exception_ptr failure;
+  try {
+    compile_bytecode(modules.work, python, most_processes);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  for (size_t i = 0; i < modules.jobs.size(); ++i) {
+    Job& job = *modules.jobs[i];
+    job.unpack->add_bytecode(modules.work[i]);
+    std::unique_lock lock(mutex);
+    if (!job.error) job.error = failure;
+    const bool is_last = --job.left == 0;
+    lock.unlock();
+    if (is_last) run(job, [&] { ready(job); });
+  }
+}
+
+// Where a power cut shall do no harm, it waits for the disk with all others.
+void Unpacker::State::ready(Job& job) {
+  if (store.durable) return;
+  job.unpack->publish();
+  job.published = true;
+}
+
+void Unpacker::State::compile_rest() {
+  if (batch.jobs.empty()) return;
+  Activity activity(events, "compiling", "", batch.modules);
+  compile(batch, cpu_threads());
+  batch = {};
   activity.finish();
 }
 
-void Unpacker::State::publish(std::vector<Job*>& ready) {
-  std::erase_if(ready, [](const Job* job) { return job->published; });
-  if (ready.empty()) return;
-  if (store.bytecode) compile(ready);
+void Unpacker::State::publish_rest(std::vector<Job*> rest) {
+  std::erase_if(rest, [](const Job* job) { return job->published || job->error; });
+  if (rest.empty()) return;
   // Once for all of them, before any gets its final name: after a power cut an entry is whole or not there
   // (3 % of the time of unpacking 26 wheels).
   if (store.durable) sync_file_system(store.unpacked);
-  parallel_for(ready.size(), cpu_threads(), [&](size_t i) {
-    ready[i]->unpack->publish();
-    ready[i]->published = true;
-  });
+  parallel_for(rest.size(), cpu_threads(), [&](size_t i) { rest[i]->unpack->publish(); });
 }
 
 Unpacker::Unpacker(const Interpreter& python, BlobStore& blobs, const StorePaths& store, EventSink& events)
@@ -185,22 +235,20 @@ void Unpacker::add(const WheelToInstall& wheel) {
 
 void Unpacker::finish() {
   State& state = *state_;
-  std::vector<State::Job*> ready;
+  std::vector<State::Job*> all;
   {
     std::unique_lock lock(state.mutex);
     if (state.jobs.empty()) return;
     Activity activity(state.events, "unpacking", "", state.jobs.size());
     state.changed.wait(lock, [&] { return state.unfinished == 0; });
-    for (auto& [digest, job] : state.jobs) ready.push_back(&job);
+    for (auto& [digest, job] : state.jobs) all.push_back(&job);
     activity.finish();
   }
-  std::ranges::sort(ready, {}, [](const State::Job* job) { return job->unpack->wheel().file_name; });
-  std::exception_ptr error;
-  for (const State::Job* job : ready) {
-    if (job->error && !error) error = job->error;
-  }
-  std::erase_if(ready, [](const State::Job* job) { return job->error != nullptr; });
-  if (!error) state.publish(ready);
+  state.compile_rest();
+  std::ranges::sort(all, {}, [](const State::Job* job) { return job->unpack->wheel().file_name; });
+  const auto failed = std::ranges::find_if(all, [](const State::Job* job) { return job->error != nullptr; });
+  const std::exception_ptr error = failed == all.end() ? nullptr : (*failed)->error;
+  state.publish_rest(all);
   const std::scoped_lock lock(state.mutex);
   state.jobs.clear();
   state.folder.reset();

@@ -32,6 +32,11 @@ std::string trim_padding(std::string hash) {
   return hash;
 }
 
+// "SHA-256 or better" (PEP 376 as amended); of those the two that every Python has had.
+bool is_strong(std::string_view hash) {
+  return hash.starts_with("sha256=") || hash.starts_with("sha384=") || hash.starts_with("sha512=");
+}
+
 // Signatures cover RECORD and so cannot be in it (both kinds are deprecated, PEP 815).
 bool is_unlisted(std::string_view path, std::string_view dist_info) {
   if (!path.starts_with(dist_info)) return false;
@@ -133,7 +138,7 @@ class Checking {
         if (row.size_bytes && *row.size_bytes != member.size_bytes) {
           unverified(fmt::format("`{}` has {} bytes, RECORD says {}", member.name, member.size_bytes, *row.size_bytes));
         }
-        if (!row.hash.starts_with("sha256=")) unverified(fmt::format("RECORD has no SHA-256 of `{}`", member.name));
+        if (!is_strong(row.hash)) unverified(fmt::format("RECORD has no SHA-256 of `{}`", member.name));
         out_.files.push_back({&member, "", trim_padding(std::move(row.hash)), member.executable});
       }
       if (found != unseen.end()) unseen.erase(found);

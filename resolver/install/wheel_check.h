@@ -14,7 +14,7 @@ namespace dae::resolver {
 struct PlacedFile {
   const ZipMember* member = nullptr;
   std::string path;  // in the store's entry: "site/flask/app.py", "data/scripts/tool"; "": compared, but not kept
-  std::string hash;  // "sha256=…" as in RECORD, without padding
+  std::string hash;  // "sha256=…" (or 384, 512) as in RECORD, without padding
   bool executable = false;
 };
 

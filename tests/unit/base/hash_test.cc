@@ -27,6 +27,19 @@ TEST(Hash, IsTheSameInPiecesAndFromAFile) {
   EXPECT_THROW(sha256_file(dir.path() / "none"), Error);
 }
 
+TEST(Hash, KnowsTheLongerOnes) {
+  Sha512 long_one(Sha512::Length::bits_512), shorter(Sha512::Length::bits_384);
+  for (const char* piece : {"a", "bc"}) {
+    long_one.update(piece);
+    shorter.update(piece);
+  }
+  EXPECT_EQ(to_hex(long_one.finish_bytes()),
+            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+            "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+  EXPECT_EQ(to_hex(shorter.finish_bytes()),
+            "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7");
+}
+
 TEST(Digest, IsReadInEitherSpellingAndAnyCase) {
   EXPECT_EQ(Digest::parse(kAbc).oci(), std::string("sha256:") + kAbc);
   EXPECT_EQ(Digest::parse("SHA256:BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD").hex(), kAbc);

@@ -127,6 +127,39 @@ TEST_F(Store, BytecodeIsMadeOnceAndNeverOverThatOfTheWheel) {
   EXPECT_EQ(read_file(wheel.site() / lists.bytecode[0]).substr(4, 4), std::string("\1\0\0\0", 4));
 }
 
+TEST_F(Store, ManyModulesAreCompiledInBatches) {
+  store_.bytecode = true;
+  std::vector<WheelToInstall> wheels;
+  for (const int modules : {0, 1, 399, 450, 3}) {
+    WheelBuilder builder("a" + std::to_string(modules), "1");
+    for (int i = 0; i < modules; ++i) builder.file("m" + std::to_string(i) + ".py", "X = 1\n");
+    wheels.push_back(stored(builder));
+  }
+  std::vector<size_t> compiled;
+  for (const StoredWheel& wheel : unpack(wheels)) {
+    expect_to_be_whole(wheel);
+    compiled.push_back(read_stored_files(wheel).bytecode.size());
+  }
+  EXPECT_EQ(compiled, (std::vector<size_t>{0, 1, 399, 450, 3}));
+}
+
+TEST_F(Store, LongerHashesInRecordAreComparedAndReplaced) {
+  const auto row = [](Sha512::Length length, const std::string& bytes) {
+    Sha512 hash(length);
+    hash.update(bytes);
+    return (length == Sha512::Length::bits_512 ? "sha512=" : "sha384=") + base64url_nopad(hash.finish_bytes()) + ",";
+  };
+  using Length = Sha512::Length;
+  const WheelBuilder builder = WheelBuilder("a", "1").file("a.py", "X = 1\n").data("data/share/x", "x");
+  const std::string x = row(Length::bits_384, "x");
+  expect_to_be_whole(unpack(
+      WheelBuilder(builder).record("a.py", row(Length::bits_512, "X = 1\n") + "6").record("a-1.data/data/share/x", x)));
+  for (const Length length : {Length::bits_512, Length::bits_384}) {
+    const WheelToInstall wrong = stored(WheelBuilder(builder).record("a.py", row(length, "X = 2\n") + "6"));
+    EXPECT_EQ(error_of([&] { unpack({wrong}); }).kind(), ErrorKind::verification);
+  }
+}
+
 TEST_F(Store, BytecodeIsAddedToAnEntryWithoutUnpackingAgain) {
   const WheelToInstall wheel = stored(fancy_wheel());
   const StoredWheel source = unpack({wheel}).at(0);
