@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 
+extern char** environ;
+
 namespace dae {
 namespace {
 
@@ -23,6 +25,16 @@ std::optional<std::string> env_var(const char* name) {
   const char* value = ::getenv(name);
   if (value == nullptr || *value == '\0') return std::nullopt;
   return std::string(value);
+}
+
+std::map<std::string, std::string> all_env_vars() {
+  std::map<std::string, std::string> out;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (equals != std::string_view::npos) out.try_emplace(std::string(text.substr(0, equals)), text.substr(equals + 1));
+  }
+  return out;
 }
 
 Path home_dir() {

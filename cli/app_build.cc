@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cli/app_environment.h"
+#include "cli/build_tools.h"
 
 namespace dae::cli {
 
@@ -51,8 +52,11 @@ builder::BuiltArtifact build_app(Context& context, const builder::AppFile& app) 
     fetch.credentials = [&]() -> auto& {
       return download_credentials(context, app.dir);
     };
-    wanted.wheels = resolver::fetch_selected(selected, python, context.transport_for_index(ca_file), *blobs,
-                                             cache_dir(), *context.runner, *context.events, fetch);
+    Transport& transport = context.transport_for_index(ca_file);
+    const auto builder = make_source_builder(context, {python, app.dir, borrowed(lock), true}, transport, *blobs);
+    fetch.builder = builder.get();
+    wanted.wheels = resolver::fetch_selected(selected, python, transport, *blobs, cache_dir(), *context.runner,
+                                             *context.events, fetch);
   }
   builder::BuildPlan plan = builder::plan_build(app, project.version, wanted.wheels);
   plan.lock_path = lock_path(app);

@@ -2,6 +2,7 @@
 
 #include "base/blob_store.h"
 #include "base/error.h"
+#include "cli/build_tools.h"
 #include "cli/pinning.h"
 #include "cli/user_config.h"
 
@@ -28,7 +29,7 @@ WantedWheels wanted_from_lock(const std::vector<resolver::Selected>& selected) {
 
 EnvironmentChange sync_environment(Context& context, const builder::AppFile& app, const resolver::Lock& lock,
                                    const resolver::Interpreter& python, Transport& transport,
-                                   const resolver::SelectOptions& which) {
+                                   const resolver::SelectOptions& which, bool locked) {
   int64_t started_ms = context.clock.monotonic_ms();
   EnvironmentChange change;
   std::vector<resolver::Selected> selected = resolver::select(lock, python.target(), which);
@@ -42,7 +43,10 @@ EnvironmentChange sync_environment(Context& context, const builder::AppFile& app
   fetch.credentials = [&]() -> auto& {
     return download_credentials(context, app.dir);
   };
+  std::unique_ptr<resolver::SourceBuilder> builder;
   if (!wanted.complete) {
+    builder = make_source_builder(context, {python, app.dir, borrowed(lock), locked}, transport, *blobs);
+    fetch.builder = builder.get();
     wanted.wheels = resolver::fetch_selected(selected, python, transport, *blobs, cache_dir(), *context.runner,
                                              *context.events, fetch);
     change.plan = resolver::plan_install(env, python, wanted.wheels);

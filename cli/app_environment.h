@@ -26,10 +26,11 @@ struct EnvironmentChange {
   int from_store = 0;  // were in the blob store already
   int64_t duration_ms = 0;
 };
+// `locked`: a build that the lock does not pin is worth a warning.
 // Makes .venv equal to the lock. Costs milliseconds when it is already.
 EnvironmentChange sync_environment(Context& context, const builder::AppFile& app, const resolver::Lock& lock,
                                    const resolver::Interpreter& python, Transport& transport,
-                                   const resolver::SelectOptions& which = {});
+                                   const resolver::SelectOptions& which = {}, bool locked = false);
 
 // Throws a usage Error with "dae install" as its hint when .venv is not what the lock says.
 void require_environment(const builder::AppFile& app, const resolver::Interpreter& python);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "cli/build_tools.h"
 #include "cli/local_state.h"
 #include "cli/user_config.h"
 
@@ -33,6 +34,11 @@ resolver::CredentialStore& Context::credentials() {
     credentials_ = std::make_unique<resolver::CredentialStore>(keyring ? runner.get() : nullptr);
   }
   return *credentials_;
+}
+
+std::shared_ptr<resolver::BuildSandbox> Context::build_sandbox() {
+  if (!build_sandbox_) build_sandbox_ = std::make_shared<resolver::BuildSandbox>(build_settings());
+  return build_sandbox_;
 }
 
 BlobStore& Context::blobs() {

@@ -15,6 +15,7 @@
 #include "base/value.h"
 #include "builder/app_file.h"
 #include "cli/command_line.h"
+#include "resolver/install/build_sandbox.h"
 #include "resolver/install/interpreter.h"
 #include "resolver/lock/project.h"
 #include "resolver/source/credentials.h"
@@ -33,6 +34,7 @@ struct Context {
   Transport& transport_for_index(const Path& ca_file);
   resolver::CredentialStore& credentials();
   BlobStore& blobs();
+  std::shared_ptr<resolver::BuildSandbox> build_sandbox();
 
   // Data goes to stdout, all else to stderr (silent with --quiet).
   void print(std::string_view text);
@@ -43,6 +45,7 @@ struct Context {
   std::unique_ptr<Transport> transport_, index_transport_;
   std::unique_ptr<resolver::CredentialStore> credentials_;
   std::unique_ptr<BlobStore> blobs_;
+  std::shared_ptr<resolver::BuildSandbox> build_sandbox_;
 };
 
 // The data folder with templates and nginx configuration: $DAE_SHARE, <binary>/../share/dae, or the source tree's.

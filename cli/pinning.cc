@@ -36,15 +36,12 @@ std::map<std::string, std::string> versions_by_name(const resolver::Lock& lock) 
   return out;
 }
 
-resolver::DirectOptions direct_options(Context& context, const PinSubject& subject,
-                                       const resolver::Interpreter* python) {
+resolver::DirectOptions direct_options(Context& context, const PinSubject& subject, resolver::SourceBuilder* builder) {
   resolver::DirectOptions options;
   options.base_dir = subject.lock.parent_path();
   options.cache_dir = cache_dir();
   options.offline = context.globals.offline;
-  if (python != nullptr)
-    options.build_metadata =
-        resolver::source_metadata_builder(*python, cache_dir(), *context.runner, *context.events, options.offline);
+  if (builder != nullptr) options.build_metadata = resolver::source_metadata_builder(*builder);
   return options;
 }
 
@@ -114,20 +111,44 @@ resolver::LockRequest lock_request(const PinSubject& subject, const PinOptions* 
 }
 
 IndexSession open_index(Context& context, const PinSubject& subject, const PinOptions& options,
-                        const resolver::Interpreter* python) {
+                        const resolver::Interpreter* python, const resolver::LockRequest* request) {
   IndexSession session;
   session.choice = choose_index(context, options.index, &subject.project);
   resolver::IndexOptions index = index_options(context, session.choice);
   index.refresh = options.refresh;
   index.refresh_packages = options.refresh_packages;
+  Transport& transport = context.transport_for_index(session.choice.ca_file);
   if (python != nullptr) {
+    BuildScope scope{*python, subject.lock.parent_path(), nullptr};
+    scope.request = request != nullptr ? *request : lock_request(subject, &options);
+    if (scope.request->previous) scope.lock = std::make_shared<resolver::Lock>(*scope.request->previous);
+    scope.index = session.choice;
+    session.builder = make_source_builder(context, std::move(scope), transport, context.blobs());
     index.build_tag = python->cache_tag;
-    index.build_metadata = resolver::sdist_metadata_builder(*python, cache_dir(), *context.runner, *context.events);
+    index.build_metadata = resolver::sdist_metadata_builder(*session.builder);
   }
-  session.client =
-      resolver::make_index_client(context.transport_for_index(session.choice.ca_file), index, *context.events);
+  session.client = resolver::make_index_client(transport, index, *context.events);
   return session;
 }
+
+namespace {
+
+// A lock of before, or of a machine that had wheels: it answers, but does not say what is built with what here.
+void complete_builds(Context& context, const PinSubject& subject, const PinOptions& options,
+                     const resolver::Interpreter* python, const resolver::LockRequest& request, Pinned& pinned) {
+  resolver::Lock& lock = std::get<resolver::LockOutcome>(pinned.outcome).lock;
+  if (python == nullptr || resolver::builds_are_locked(lock, python->target())) return;
+  const IndexSession index = open_index(context, subject, options, python, &request);
+  resolver::lock_builds(lock, *index.builder);
+  const std::string text = resolver::render_lock(lock);
+  if (text == resolver::render_lock(*pinned.previous)) return;
+  pinned.current = false;
+  pinned.text = text;
+  pinned.lock_changed = true;
+  pinned.summary = fmt::format("{} packages as before; what they are built with is locked now", lock.packages.size());
+}
+
+}  // namespace
 
 Pinned pin(Context& context, const PinSubject& subject, const PinOptions& options,
            const resolver::Interpreter* python) {
@@ -145,6 +166,7 @@ Pinned pin(Context& context, const PinSubject& subject, const PinOptions& option
     resolver::LockOutcome outcome;
     outcome.lock = *pinned.previous;
     pinned.outcome = std::move(outcome);
+    if (options.complete_builds && !options.locked) complete_builds(context, subject, options, python, request, pinned);
     return pinned;
   }
   if (options.locked)
@@ -158,14 +180,18 @@ Pinned pin(Context& context, const PinSubject& subject, const PinOptions& option
     for (const auto& [name, version] : resolver::import_pins(std::filesystem::absolute(file)))
       request.imported.emplace(name, version);
   const int64_t started_ms = context.clock.monotonic_ms();
-  IndexSession index = open_index(context, subject, options, python);
+  IndexSession index = open_index(context, subject, options, python, &request);
   pinned.ca_file = index.choice.ca_file;
   for (const resolver::IndexSource& source : index.choice.indexes) request.index_urls.push_back(source.url);
   const auto blobs = open_blob_store(blobs_dir());
-  const auto direct = resolver::make_direct_sources(context.transport(), *blobs, *context.runner,
-                                                    direct_options(context, subject, python), *context.events);
+  const auto direct =
+      resolver::make_direct_sources(context.transport(), *blobs, *context.runner,
+                                    direct_options(context, subject, index.builder.get()), *context.events);
   pinned.outcome = resolver::make_lock(request, *index.client, {direct.get(), context.events.get()});
   if (pinned.no_solution() != nullptr) return pinned;
+  if (index.builder && !options.no_builds) {
+    resolver::lock_builds(std::get<resolver::LockOutcome>(pinned.outcome).lock, *index.builder);
+  }
   const resolver::IndexStats stats = index.client->stats();
   pinned.summary = fmt::format("resolved {} packages for {}   {}  (index: {}, {} pages from cache, {} fetched)",
                                pinned.lock().packages.size(), request.targets.front().label(),

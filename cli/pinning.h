@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/build_tools.h"
 #include "cli/context.h"
 #include "resolver/lock/resolve.h"
 #include "resolver/source/index.h"
@@ -15,6 +16,8 @@ struct PinOptions {
   std::vector<std::string> upgrade_packages, refresh_packages, import_from;
   std::string python, index, exclude_newer, prereleases, selection;
   bool upgrade = false, locked = false, refresh = false;
+  bool no_builds = false;        // what packages are built with is of no interest
+  bool complete_builds = false;  // a current lock that does not say so is completed
 };
 // The options that say how requirements are pinned, the same for every command that pins.
 void declare_pin_options(CommandLine& line, PinOptions& options);
@@ -34,10 +37,11 @@ resolver::LockRequest lock_request(const PinSubject& subject, const PinOptions* 
 
 struct IndexSession {
   IndexChoice choice;
+  std::unique_ptr<resolver::SourceBuilder> builder;  // null without an interpreter
   std::unique_ptr<resolver::IndexClient> client;
 };
 IndexSession open_index(Context& context, const PinSubject& subject, const PinOptions& options,
-                        const resolver::Interpreter* python);
+                        const resolver::Interpreter* python, const resolver::LockRequest* request = nullptr);
 
 struct Pinned {
   std::variant<resolver::LockOutcome, resolver::NoSolution> outcome;

@@ -20,6 +20,18 @@ resolver::IndexSource index_entry(const Reader& parent, const Value& node) {
   return index;
 }
 
+void read_build(Reader& parent, UserConfig& config) {
+  auto reader = parent.object("build");
+  if (!reader) return;
+  config.build_sandbox = reader->string("sandbox", "auto");
+  if (config.build_sandbox != "auto" && config.build_sandbox != "require" && config.build_sandbox != "off") {
+    throw reader->error_at(*reader->optional("sandbox"), "`sandbox` is `auto`, `require` or `off`");
+  }
+  config.build_timeout_ms = reader->duration_ms("timeout", 0);
+  config.build_pass_env = reader->strings("pass_env");
+  reader->finish();
+}
+
 }  // namespace
 
 Path user_config_file() {
@@ -52,6 +64,7 @@ UserConfig read_user_config() {
     config.audit_feeds = audit->strings("feeds");
     audit->finish();
   }
+  read_build(reader, config);
   reader.finish();
   return config;
 }

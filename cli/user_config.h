@@ -13,8 +13,11 @@ struct UserConfig {
   std::string mirror, control;
   std::string keyring;  // "1": the keyring command may be asked
   bool bytecode = true;
-  int concurrent_downloads = 0;          // of one host; 0: nothing said
-  std::vector<std::string> audit_feeds;  // of advisories: files, folders, addresses
+  std::string build_sandbox = "auto";       // or "require", "off"
+  int64_t build_timeout_ms = 0;             // 0: nothing said
+  std::vector<std::string> build_pass_env;  // variables that builds see
+  int concurrent_downloads = 0;             // of one host; 0: nothing said
+  std::vector<std::string> audit_feeds;     // of advisories: files, folders, addresses
 };
 Path user_config_file();
 UserConfig read_user_config();  // nothing set when there is no such file

@@ -13,6 +13,7 @@ Command tree_command();
 Command why_command();
 Command outdated_command();
 Command export_command();
+Command audit_command();
 Command merge_lock_command();
 Command serve_command();
 Command run_command();

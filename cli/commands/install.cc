@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/app_environment.h"
+#include "cli/bundle_install.h"
 #include "cli/commands/commands.h"
 #include "cli/no_solution_view.h"
 #include "cli/pinning.h"
@@ -16,7 +17,7 @@ namespace {
 struct Options {
   PinOptions pin;
   std::vector<std::string> names, extras, groups;
-  std::string group, optional;
+  std::string group, optional, bundle;
   bool dev = false, no_dev = false, dry_run = false, no_sync = false;
 };
 
@@ -94,7 +95,15 @@ int dry_run(const Options& options, Context& context, const builder::AppFile& ap
   return 0;
 }
 
+int run_bundle(const Options& options, Context& context) {
+  if (!options.names.empty() || options.pin.upgrade || !options.pin.upgrade_packages.empty() || options.no_sync)
+    throw Error(ErrorKind::usage, "`--bundle` installs what the bundle's lock says, and nothing else");
+  return install_from_bundle(context, {options.bundle, options.pin.python, options.extras, options.groups,
+                                       options.no_dev, options.dry_run});
+}
+
 int run(const Options& options, Context& context) {
+  if (!options.bundle.empty()) return run_bundle(options, context);
   builder::AppFile app = builder::find_app_file(std::filesystem::current_path());
   resolver::Interpreter python = interpreter_for(context, app, options.pin.python);
   resolver::ProjectFile project = resolver::read_project(app.dir);
@@ -117,7 +126,8 @@ int run(const Options& options, Context& context) {
     return 0;
   }
   EnvironmentChange change =
-      sync_environment(context, app, pinned.lock(), python, context.transport_for_index(pinned.ca_file), which);
+      sync_environment(context, app, pinned.lock(), python, context.transport_for_index(pinned.ca_file), which,
+                       options.pin.locked);
   if (change.plan.empty() && !pinned.lock_changed) {
     context.say(
         fmt::format("nothing to do: {} packages installed   {}", change.packages, format_duration(change.duration_ms)));
@@ -146,6 +156,7 @@ Command install_command() {
         line.list("--group", options->groups, "install this dependency group too");
         line.flag("--no-dev", options->no_dev, "leave the default dependency groups out");
         declare_pin_options(line, options->pin);
+        line.option("--bundle", options->bundle, "from this folder or tar of `dae bundle`, without network");
         line.flag("-n,--dry-run", options->dry_run, "say what would be done");
         line.flag("--no-sync", options->no_sync, "write the lock only");
         line.details(
@@ -154,7 +165,8 @@ Command install_command() {
             "  dae install flask                 add a requirement, pin it, install it\n"
             "  dae install --dev pytest          the same for the group `dev`, which is not deployed\n"
             "  dae install --locked              in CI: fail when the lock is not up to date\n"
-            "  dae install -P werkzeug           let one pin move, keep the others");
+            "  dae install -P werkzeug           let one pin move, keep the others\n"
+            "  dae install --bundle app.tar      where there is no network: from what `dae bundle` wrote");
         return [options](Context& context) { return run(*options, context); };
       }};
 }

@@ -108,6 +108,7 @@ int run(Options& options, Context& context) {
   if (!options.output.empty() && options.output != "-") job.subject.lock = std::filesystem::absolute(options.output);
   const std::string lock_name = job.subject.lock.filename().string();
   options.pin.locked |= options.check;
+  options.pin.complete_builds = true;
   const Pinned pinned = pin(context, job.subject, options.pin, job.python ? &*job.python : nullptr);
   if (const auto* no = pinned.no_solution())
     return report_no_solution(context, *no, lock_request(job.subject, &options.pin));

@@ -61,6 +61,7 @@ int run(Options& options, Context& context) {
   const PinSubject subject = subject_of_app(app, project, python);
   const resolver::Lock lock = require_lock(app, project, python);
   options.pin.upgrade = true;
+  options.pin.no_builds = true;
   const Pinned upgraded = pin(context, subject, options.pin, &python);
   if (const auto* no = upgraded.no_solution())
     return report_no_solution(context, *no, lock_request(subject, &options.pin));

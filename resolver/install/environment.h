@@ -64,6 +64,8 @@ struct StorePaths {
 LinkMode apply_install(const InstallPlan& plan, const Path& env, const Interpreter& python, BlobStore& blobs,
                        const StorePaths& store, EventSink& events);
 
+class SourceBuilder;
+
 struct FetchOptions {
   bool offline = false;
   Path base_dir;  // of relative paths in the lock; empty: the working directory
@@ -71,25 +73,16 @@ struct FetchOptions {
   std::function<void(const WheelToInstall&)> on_wheel = {};
   // What downloads are authorised with. Called once, when something has to be downloaded; null: netrc alone.
   std::function<CredentialStore&()> credentials = {};
+  SourceBuilder* builder = nullptr;           // of what is no wheel (install/build.h); null: one that resolves nothing
+  std::vector<std::string> build_chain = {};  // what these files are needed to build, outermost first
 };
-// Fetches the selected files into the blob store, in parallel, digests checked; sdists are built into wheels (PEP 517,
-// by the interpreter's own pip, which isolates builds; it is found in a venv where there is none) and replaced by them.
+// Fetches the selected files into the blob store, in parallel, digests checked; sdists are built into wheels (PEP 517)
+// and replaced by them.
 // Repositories are checked out at the locked commit and built likewise, directories as they stand now; what was built
 // of the same commit, archive or contents before is used again without a look at the source.
 std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected, const Interpreter& python,
                                            Transport& transport, BlobStore& blobs, const Path& cache_dir,
                                            ProcessRunner& runner, EventSink& events, const FetchOptions& options = {});
-
-// METADATA of an sdist by building it (the wheel is kept for fetch_selected): for IndexOptions::build_metadata.
-std::function<std::string(const IndexFile& file, const Path& sdist)> sdist_metadata_builder(const Interpreter& python,
-                                                                                            const Path& cache_dir,
-                                                                                            ProcessRunner& runner,
-                                                                                            EventSink& events);
-
-// The same of a source tree, for DirectOptions::build_metadata.
-std::function<std::string(const SourceTree& tree)> source_metadata_builder(const Interpreter& python,
-                                                                           const Path& cache_dir, ProcessRunner& runner,
-                                                                           EventSink& events, bool offline = false);
 
 // Environment variables with which a command runs inside the venv: PATH, VIRTUAL_ENV, no PYTHONHOME.
 std::map<std::string, std::string> environment_variables(const Path& env);

@@ -5,10 +5,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "resolver/install/build.h"
 #include "resolver/install/fetch_source.h"
 #include "resolver/install/parallel.h"
-#include "resolver/install/sdist_build.h"
-#include "resolver/install/source_build.h"
 #include "resolver/source/archive_source.h"
 #include "resolver/source/find_links.h"
 #include "resolver/standards/names.h"
@@ -97,13 +96,19 @@ void take_in(const Selected& item, const Digest& digest, Transport& transport, B
   take_local_file(path, digest.hex(), item.file.name, blobs);
 }
 
+BuildSetup setup_for(const FetchOptions& options) {
+  BuildSetup out;
+  out.offline = options.offline;
+  out.base_dir = options.base_dir;
+  out.credentials = options.credentials;
+  return out;
+}
+
 }  // namespace
 
 std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected, const Interpreter& python,
                                            Transport& transport, BlobStore& blobs, const Path& cache_dir,
                                            ProcessRunner& runner, EventSink& events, const FetchOptions& options) {
-  OfflineRunner guarded(runner, options.offline);
-  const SourceFetch source{python, transport, blobs, cache_dir, guarded, events, options};
   CredentialStore own;
   CredentialStore* store = &own;
   std::once_flag asked;
@@ -119,19 +124,16 @@ std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected
     take_in(item, out[i].digest, transport, blobs, events, options.base_dir, credentials);
     if (item.direct) out[i].direct_url = archive_direct_url(item, out[i].digest, options.base_dir);
   });
+  std::optional<SourceBuilder> plain;
   // Builds use every core by themselves.
   for (size_t i = 0; i < selected.size(); ++i) {
     const Selected& item = selected[i];
-    const bool file = !item.vcs && !item.directory;
-    if (file && item.is_wheel) continue;
-    if (!file || item.direct) {
-      out[i] = wheel_from_source(item, source);
-      continue;
+    if (item.is_wheel && !item.vcs && !item.directory) continue;
+    if (options.builder == nullptr && !plain) {
+      plain.emplace(python, transport, blobs, cache_dir, runner, events, setup_for(options));
     }
-    const Path wheel =
-        build_sdist(blobs.path(out[i].digest), item.file.name, out[i].digest, python, cache_dir, guarded, events);
-    out[i].file_name = wheel.filename().string();
-    out[i].digest = take_local_file(wheel, "", item.file.name, blobs).digest;
+    out[i] = wheel_from_source(item, options.builder != nullptr ? *options.builder : *plain, options.build_chain);
+    if (options.on_wheel) options.on_wheel(out[i]);
   }
   return out;
 }

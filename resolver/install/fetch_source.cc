@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "resolver/install/source_build.h"
 #include "resolver/source/archive_source.h"
 #include "resolver/source/direct_reference.h"
 #include "resolver/source/find_links.h"
@@ -33,18 +32,95 @@ DirectReference locked_reference(const LockedVcs& vcs, const Path& base_dir) {
   return out;
 }
 
-SourceTree check_out(const LockedVcs& vcs, const DirectReference& reference, SourceTree tree,
-                     const SourceFetch& fetch) {
-  const VcsAccess access{fetch.transport, fetch.runner, fetch.events, fetch.cache_dir, fetch.options.offline};
-  tree.root = vcs.type == "git"
-                  ? checkout_git(reference.url, vcs.commit_id, reference.revision, reference.label, access)
-                  : checkout_hg(reference.url, vcs.commit_id, reference.label, access);
-  check_is_project(tree.project(), tree.label);
-  return tree;
+// One selected source: what is known of it without looking, and the tree itself when it is needed.
+class SelectedSource {
+ public:
+  SelectedSource(const Selected& item, SourceBuilder& builder, const BuildChain& chain)
+      : item_(item), builder_(builder) {
+    subject_.name = normalize_name(item.name);
+    subject_.version = item.version;
+    subject_.chain = chain;
+    SourceTree& tree = subject_.tree;
+    if (item.vcs) {
+      const LockedVcs& vcs = *item.vcs;
+      if ((vcs.type != "git" && vcs.type != "hg") || !is_commit_id(vcs.commit_id)) {
+        throw Error(ErrorKind::bad_input, "the lock names no commit of git or Mercurial that can be installed",
+                    item.name);
+      }
+      reference_ = locked_reference(vcs, base_dir());
+      tree.subdirectory = reference_->subdirectory;
+      tree.identity = vcs.type + "-" + vcs.commit_id;
+      tree.label = reference_->label;
+    } else if (item.directory) {
+      tree.root = absolute_in(base_dir(), item.directory->path);
+      tree.label = item.directory->path;
+      tree.subdirectory = checked_subdirectory(item.directory->subdirectory, tree.label);
+      tree.editable = item.directory->editable;
+      check_is_project(tree.project(), tree.label);
+    } else {
+      tree.label = item.file.name;
+      tree.subdirectory = checked_subdirectory(item.subdirectory, item.file.name);
+      tree.identity = archive_digest().hex();
+      tree.scratch = true;
+    }
+  }
+
+  // With the tree in place.
+  const BuildSubject& opened() {
+    SourceTree& tree = subject_.tree;
+    if (item_.vcs) {
+      const VcsAccess access{builder_.transport(), builder_.runner(), builder_.events(), builder_.cache_dir(),
+                             builder_.setup().offline};
+      tree.root = item_.vcs->type == "git"
+                      ? checkout_git(reference_->url, item_.vcs->commit_id, reference_->revision, tree.label, access)
+                      : checkout_hg(reference_->url, item_.vcs->commit_id, tree.label, access);
+    } else if (!item_.directory) {
+      make_dirs(builder_.cache_dir());
+      work_.emplace(".unpack-", builder_.cache_dir());
+      tree.root = unpack_source(builder_.blobs().path(archive_digest()), work_->path() / "tree", tree.label);
+    }
+    check_is_project(tree.project(), tree.label);
+    return subject_;
+  }
+  const BuildSubject& unopened() const { return subject_; }
+
+  std::string direct_url() const {
+    if (item_.vcs) {
+      return render_direct_url({reference_->url, reference_->subdirectory,
+                                DirectUrl::Vcs{item_.vcs->type, item_.vcs->requested_revision, item_.vcs->commit_id}});
+    }
+    if (item_.directory) {
+      const SourceTree& tree = subject_.tree;
+      return render_direct_url({file_url(tree.root.string()), tree.subdirectory, DirectUrl::Directory{tree.editable}});
+    }
+    return item_.direct ? archive_direct_url(item_, archive_digest(), base_dir()) : "";
+  }
+
+ private:
+  const Path& base_dir() const { return builder_.setup().base_dir; }
+  Digest archive_digest() const {
+    if (Digest::is_valid(item_.file.sha256)) return Digest::parse(item_.file.sha256);
+    return Digest::parse(item_.file.hashes.at("sha256"));  // fetching made sure
+  }
+
+  const Selected& item_;
+  SourceBuilder& builder_;
+  BuildSubject subject_;
+  std::optional<DirectReference> reference_;
+  std::optional<TempDir> work_;
+};
+
+// As a wheel, which is not built, it is only fetched.
+void bring_archive(const Selected& item, SourceBuilder& builder) {
+  Selected file = item;
+  file.is_wheel = true;
+  file.direct = false;
+  fetch_selected({file}, builder.python(), builder.transport(), builder.blobs(), builder.cache_dir(), builder.runner(),
+                 builder.events(), builder.fetch_options({}));
 }
 
 // Takes the built wheel in. It must be one of the package that was asked for; the version is its own.
-WheelToInstall take_in(const Path& wheel, const Selected& item, const std::string& label, const SourceFetch& fetch) {
+WheelToInstall take_in(const Path& wheel, const Selected& item, const std::string& label, BlobStore& blobs) {
   const auto name = parse_wheel_name(wheel.filename().string());
   if (!name || name->distribution != normalize_name(item.name)) {
     throw Error(ErrorKind::verification,
@@ -54,61 +130,7 @@ WheelToInstall take_in(const Path& wheel, const Selected& item, const std::strin
   out.name = name->distribution;
   out.version = name->version.text();
   out.file_name = wheel.filename().string();
-  out.digest = take_local_file(wheel, "", label, fetch.blobs).digest;
-  return out;
-}
-
-WheelToInstall from_repository(const Selected& item, const LockedVcs& vcs, const SourceFetch& fetch) {
-  if ((vcs.type != "git" && vcs.type != "hg") || !is_commit_id(vcs.commit_id)) {
-    throw Error(ErrorKind::bad_input, "the lock names no commit of git or Mercurial that can be installed", item.name);
-  }
-  const DirectReference reference = locked_reference(vcs, fetch.options.base_dir);
-  SourceTree tree;
-  tree.subdirectory = reference.subdirectory;
-  tree.identity = vcs.type + "-" + vcs.commit_id;
-  tree.label = reference.label;
-  auto wheel = built_source(tree, fetch.python, fetch.cache_dir);
-  if (!wheel) {
-    wheel =
-        build_source(check_out(vcs, reference, tree, fetch), fetch.python, fetch.cache_dir, fetch.runner, fetch.events);
-  }
-  WheelToInstall out = take_in(*wheel, item, reference.label, fetch);
-  out.direct_url = render_direct_url(
-      {reference.url, reference.subdirectory, DirectUrl::Vcs{vcs.type, vcs.requested_revision, vcs.commit_id}});
-  return out;
-}
-
-WheelToInstall from_directory(const Selected& item, const LockedDirectory& directory, const SourceFetch& fetch) {
-  SourceTree tree;
-  tree.root = absolute_in(fetch.options.base_dir, directory.path);
-  tree.label = directory.path;
-  tree.subdirectory = checked_subdirectory(directory.subdirectory, tree.label);
-  tree.editable = directory.editable;
-  check_is_project(tree.project(), tree.label);
-  const Path wheel = build_source(tree, fetch.python, fetch.cache_dir, fetch.runner, fetch.events);
-  WheelToInstall out = take_in(wheel, item, tree.label, fetch);
-  out.direct_url =
-      render_direct_url({file_url(tree.root.string()), tree.subdirectory, DirectUrl::Directory{directory.editable}});
-  return out;
-}
-
-WheelToInstall from_archive(const Selected& item, const SourceFetch& fetch) {
-  const Digest digest = Digest::parse(item.file.sha256);
-  SourceTree tree;
-  tree.subdirectory = checked_subdirectory(item.subdirectory, item.file.name);
-  tree.identity = digest.hex();
-  tree.label = item.file.name;
-  tree.scratch = true;
-  auto wheel = built_source(tree, fetch.python, fetch.cache_dir);
-  if (!wheel) {
-    make_dirs(fetch.cache_dir);
-    const TempDir work(".unpack-", fetch.cache_dir);
-    tree.root = unpack_source(fetch.blobs.path(digest), work.path() / "tree", tree.label);
-    check_is_project(tree.project(), tree.label);
-    wheel = build_source(tree, fetch.python, fetch.cache_dir, fetch.runner, fetch.events);
-  }
-  WheelToInstall out = take_in(*wheel, item, tree.label, fetch);
-  out.direct_url = archive_direct_url(item, digest, fetch.options.base_dir);
+  out.digest = take_local_file(wheel, "", label, blobs).digest;
   return out;
 }
 
@@ -119,10 +141,20 @@ std::string archive_direct_url(const Selected& item, const Digest& digest, const
   return render_direct_url({url, item.subdirectory, DirectUrl::Archive{{{"sha256", digest.hex()}}}});
 }
 
-WheelToInstall wheel_from_source(const Selected& item, const SourceFetch& fetch) {
-  if (item.vcs) return from_repository(item, *item.vcs, fetch);
-  if (item.directory) return from_directory(item, *item.directory, fetch);
-  return from_archive(item, fetch);
+WheelToInstall wheel_from_source(const Selected& item, SourceBuilder& builder, const BuildChain& chain) {
+  SelectedSource source(item, builder, chain);
+  auto wheel = builder.kept_wheel(source.unopened());
+  if (!wheel) wheel = builder.wheel(source.opened());
+  WheelToInstall out = take_in(*wheel, item, source.unopened().tree.label, builder.blobs());
+  out.direct_url = source.direct_url();
+  return out;
+}
+
+std::vector<std::string> requirements_of_source(const Selected& item, SourceBuilder& builder) {
+  SelectedSource source(item, builder, {});
+  if (auto known = builder.known_requirements(source.unopened())) return *known;
+  if (!item.vcs && !item.directory) bring_archive(item, builder);
+  return builder.requirements(source.opened());
 }
 
 }  // namespace dae::resolver

@@ -50,6 +50,18 @@ struct LockedPackage {
   std::vector<Value> attestation_identities;  // tables with `kind` and the publisher's own keys, kept as they are
 };
 
+// What some packages are built with, where no wheel of theirs fits a machine.
+struct LockedBuild {
+  struct Pin {
+    std::string name;  // "setuptools==80.9.0"; with "#" and the digest or commit of a direct reference
+    std::string marker;
+    bool operator==(const Pin&) const = default;
+  };
+  std::vector<std::string> packages;      // "docopt==0.6.2", sorted
+  std::vector<std::string> requirements;  // what the pins answer: of [build-system] and of the back ends; sorted
+  std::vector<Pin> pins;                  // each is one of Lock::build_packages; sorted
+};
+
 struct Lock {
   std::string requires_python;
   std::vector<std::string> environments;  // markers
@@ -59,6 +71,8 @@ struct Lock {
   std::string input_digest;
   std::vector<Target> targets;
   std::string cutoff;
+  std::vector<LockedBuild> builds;            // sorted by packages
+  std::vector<LockedPackage> build_packages;  // sorted by name and version; without markers and dependencies
   // What reading it brought up ("pylock.toml:3:1: …"): a newer minor version and the keys it brings. Not written.
   std::vector<std::string> warnings;
 };

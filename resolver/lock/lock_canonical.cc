@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/strings.h"
+#include "resolver/lock/build_pins.h"
 #include "resolver/lock/lock_cursor.h"
 #include "resolver/lock/lock_text.h"
 #include "resolver/standards/names.h"
@@ -291,7 +292,31 @@ class CanonicalReader {
     in_.need("targets = [\n");
     while (in_.take("    {python = ")) target(lock.targets.emplace_back());
     in_.need("]\n");
-    in_.require(!lock.input_digest.empty() || !lock.targets.empty());
+    builds(lock);
+    in_.require(!lock.input_digest.empty() || !lock.targets.empty() || !lock.builds.empty());
+  }
+
+  void builds(Lock& lock) {
+    while (in_.take("\n[[tool.dae.builds]]\n")) {
+      LockedBuild& build = lock.builds.emplace_back();
+      list("packages = ", build.packages);
+      list("requires = ", build.requirements);
+      in_.need("pins = [\n");
+      while (in_.take("    {package = ")) {
+        LockedBuild::Pin& pin = build.pins.emplace_back();
+        in_.text(pin.name);
+        in_.member("marker", pin.marker);
+        in_.need("},\n");
+        marker(pin.marker);
+      }
+      in_.need("]\n");
+    }
+    while (in_.take("\n[[tool.dae.build-packages]]\n")) {
+      LockedPackage& out = lock.build_packages.emplace_back();
+      package(out);
+      in_.require(out.marker.empty() && out.dependencies.empty() && out.attestation_identities.empty());
+    }
+    for (const LockedBuild& build : lock.builds) in_.require(pins_of(lock, build).has_value());
   }
 
   void target(Target& out) {

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/strings.h"
+#include "resolver/lock/build_pins.h"
 #include "resolver/lock/lock.h"
 #include "resolver/lock/lock_canonical.h"
 #include "resolver/standards/names.h"
@@ -290,13 +291,40 @@ bool check_lock_version(Reader& reader) {
   return *version > Version::parse("1.0");
 }
 
-void read_tool(Reader& reader, Lock& lock) {
+void read_builds(Reader& ours, Lock& lock, const Newer& newer) {
+  if (const Value* packages = ours.optional("build-packages")) {
+    if (!packages->is_array()) throw ours.error_at(*packages, "`build-packages` must be a list of tables");
+    for (const Value& item : packages->as_array()) {
+      lock.build_packages.push_back(read_package(Reader(ours.file(), item, "tool.dae.build-packages"), newer));
+    }
+  }
+  const Value* builds = ours.optional("builds");
+  if (builds == nullptr) return;
+  if (!builds->is_array()) throw ours.error_at(*builds, "`builds` must be a list of tables");
+  for (const Value& item : builds->as_array()) {
+    Reader entry(ours.file(), item, "tool.dae.builds");
+    LockedBuild build;
+    build.packages = string_list(entry, "packages");
+    build.requirements = string_list(entry, "requires");
+    const Value& pins = entry.required("pins");
+    if (!pins.is_array()) throw entry.error_at(pins, "`pins` must be a list of tables");
+    for (const Value& one : pins.as_array()) {
+      Reader pin(ours.file(), one, "tool.dae.builds.pins");
+      build.pins.push_back({pin.required_string("package"), checked(pin, "marker", check_marker)});
+    }
+    if (!pins_of(lock, build)) throw entry.error_at(pins, "a pin is not among `build-packages`");
+    lock.builds.push_back(std::move(build));
+  }
+}
+
+void read_tool(Reader& reader, Lock& lock, const Newer& newer) {
   auto tool = reader.object("tool");
   if (!tool) return;
   auto ours = tool->object("dae");
   if (!ours) return;
   lock.input_digest = ours->string("input-digest");
   lock.cutoff = ours->string("cutoff");
+  read_builds(*ours, lock, newer);
   const Value* targets = ours->optional("targets");
   if (targets == nullptr) return;
   if (!targets->is_array()) throw ours->error_at(*targets, "`targets` must be a list of tables");
@@ -361,7 +389,7 @@ Lock parse_lock(std::string_view text, std::string name) {
   for (const Value& item : packages.as_array()) {
     lock.packages.push_back(read_package(Reader(document.name, item, "packages"), newer));
   }
-  read_tool(reader, lock);
+  read_tool(reader, lock, newer);
   return lock;
 }
 

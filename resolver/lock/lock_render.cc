@@ -146,8 +146,11 @@ void append_value(std::string& out, const Value& value) {
   }
 }
 
-void append_package(std::string& out, const LockedPackage& package, const EntriesByName& repeated) {
-  out += "\n[[packages]]\n";
+void append_package(std::string& out, const LockedPackage& package, const EntriesByName& repeated,
+                    std::string_view table = "packages") {
+  out += "\n[[";
+  out += table;
+  out += "]]\n";
   append_line(out, "name", package.name);
   append_line(out, "version", package.version);
   append_line(out, "marker", package.marker);
@@ -190,6 +193,24 @@ void append_tool(std::string& out, const Lock& lock) {
     out += ",\n";
   }
   out += "]\n";
+}
+
+void append_builds(std::string& out, const Lock& lock) {
+  for (const LockedBuild& build : lock.builds) {
+    out += "\n[[tool.dae.builds]]\n";
+    append_strings(out, "packages", build.packages);
+    append_strings(out, "requires", build.requirements);
+    out += "pins = [\n";
+    for (const LockedBuild::Pin& pin : build.pins) {
+      InlineTable table(out += "    ");
+      append_string(table.key("package"), pin.name);
+      table.text("marker", pin.marker);
+      table.end();
+      out += ",\n";
+    }
+    out += "]\n";
+  }
+  for (const LockedPackage& package : lock.build_packages) append_package(out, package, {}, "tool.dae.build-packages");
 }
 
 // `{name = "a", version = "1"}`, or with the source where versions do not tell the entries of a name apart.
@@ -253,7 +274,8 @@ std::string render_lock(const Lock& lock) {
   if (packages.empty()) out += "packages = []\n";
   const EntriesByName repeated = repeated_names(packages);
   for (const LockedPackage* package : packages) append_package(out, *package, repeated);
-  if (!lock.input_digest.empty() || !lock.targets.empty()) append_tool(out, lock);
+  if (!lock.input_digest.empty() || !lock.targets.empty() || !lock.builds.empty()) append_tool(out, lock);
+  append_builds(out, lock);
   return out;
 }
 

@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "resolver/lock/build_pins.h"
+
 namespace dae::resolver {
 
 namespace {
@@ -94,6 +96,9 @@ LockMerge merge_locks(const Lock& base, const Lock& ours, const Lock& theirs) {
     }
     for (const LockedPackage* package : chosen) lock.packages.push_back(*package);
   }
+  // Of a package that only one side has in this version there is one answer; else ours.
+  take_over_builds(ours, lock);
+  take_over_builds(theirs, lock);
   return out;
 }
 

@@ -148,17 +148,4 @@ Path unpack_source(const Path& archive, const Path& into, const std::string& lab
   return info && info->is_dir() ? into / names.front() : into;
 }
 
-std::string wheel_metadata(const Path& wheel, const std::string& label) {
-  try {
-    for (const ArchiveEntry& entry : list_archive(wheel)) {
-      const bool at_top = std::ranges::count(entry.name, '/') == 1;
-      if (at_top && entry.name.ends_with(".dist-info/METADATA")) return read_archive_member(wheel, entry.name);
-    }
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::bad_input) throw;
-    throw Error(ErrorKind::bad_input, error.message(), label, error.hint());
-  }
-  throw Error(ErrorKind::bad_input, "the wheel has no METADATA", label);
-}
-
 }  // namespace dae::resolver

@@ -25,6 +25,8 @@ FetchedFile take_local_file(const Path& path, const std::string& sha256, const s
 // `into` itself. What is unsafe is refused with `label` as subject.
 Path unpack_source(const Path& archive, const Path& into, const std::string& label);
 
+// METADATA of the one `*.dist-info` directory at the top. The archive has to be in order as a whole: what is read here
+// is what an installation will find. Throws Error bad_input with `label`.
 std::string wheel_metadata(const Path& wheel, const std::string& label);
 
 }  // namespace dae::resolver

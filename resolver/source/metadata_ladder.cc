@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
-#include "base/archive.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "resolver/source/archive_source.h"
 #include "resolver/source/find_links.h"
 #include "resolver/source/static_metadata.h"
 #include "resolver/source/zip_tail.h"
@@ -260,16 +260,7 @@ std::string MetadataLadder::of_download(const Path& wheel, const IndexFile& file
 }
 
 std::string MetadataLadder::of_whole_wheel(const Path& wheel, const IndexFile& file, const std::string& package) {
-  std::string member;
-  for (const ArchiveEntry& entry : list_archive(wheel)) {
-    const size_t slash = entry.name.find('/');
-    if (slash == std::string::npos || entry.name.substr(slash) != "/METADATA") continue;
-    if (!entry.name.substr(0, slash).ends_with(".dist-info")) continue;
-    if (!member.empty()) throw Error(ErrorKind::bad_input, "two METADATA files in one wheel", file.name);
-    member = entry.name;
-  }
-  if (member.empty()) throw Error(ErrorKind::bad_input, "no METADATA in the wheel", file.name);
-  std::string text = read_archive_member(wheel, member, kMetadataLimit);
+  std::string text = wheel_metadata(wheel, file.name);
   checked(text, file, package);
   return text;
 }

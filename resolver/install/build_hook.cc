@@ -1,0 +1,183 @@
+#include "resolver/install/build_hook.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace dae::resolver {
+namespace {
+
+constexpr uint64_t kMaxAnswerBytes = 4 << 20;
+constexpr size_t kTailLines = 15, kKeptLogs = 200;
+constexpr int kNoHook = 77;
+
+// One argument in JSON. What back ends print goes to our log, both streams in their order; the answer goes into a file.
+// The working directory is not where modules are looked for, unless `backend-path` says so (PEP 517), which has to be
+// settled before the first import. A build that goes wild shall not take the machine along: no process of it gets more
+// memory than there is, files and processes have limits far from what compilers need.
+constexpr const char* kDriver = R"py(
+import sys
+sys.path[:] = [p for p in sys.path if p]
+import json, os, resource
+job = json.loads(sys.argv[1])
+sys.argv[:] = [job["backend"]]
+os.dup2(1, 2)
+def limit(name, value):
+    if hasattr(resource, name):
+        number = getattr(resource, name)
+        soft, hard = resource.getrlimit(number)
+        if hard == resource.RLIM_INFINITY or hard > value:
+            resource.setrlimit(number, (value, value))
+limit("RLIMIT_CORE", 0)
+limit("RLIMIT_FSIZE", 16 << 30)
+limit("RLIMIT_NPROC", 16384)
+limit("RLIMIT_DATA", os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+import importlib
+paths = [os.path.realpath(os.path.join(os.getcwd(), p)) for p in job["paths"]]
+sys.path[:0] = paths
+module, _, attributes = job["backend"].partition(":")
+backend = importlib.import_module(module)
+if paths:
+    place = os.path.realpath(getattr(backend, "__file__", None) or "/")
+    if not any(place.startswith(p + os.sep) for p in paths):
+        sys.exit("the back end `%s` is not in its `backend-path`" % module)
+for name in filter(None, attributes.split(".")):
+    backend = getattr(backend, name)
+hook = getattr(backend, job["hook"], None)
+if hook is None:
+    sys.exit(77)
+answer = hook({}) if job["hook"].startswith("get_requires_") else hook(job["out"], {})
+sys.stdout.flush()
+if isinstance(answer, (list, tuple)):
+    answer = [str(item) for item in answer]
+with open(job["answer"], "w") as file:
+    json.dump(answer, file)
+)py";
+
+bool has_any(const std::string& text, std::initializer_list<std::string_view> pieces) {
+  return std::ranges::any_of(pieces, [&](std::string_view piece) { return text.find(piece) != std::string::npos; });
+}
+
+// What a reader of the log would do next.
+std::string hint_for(const std::string& log, bool enclosed) {
+  if (enclosed && has_any(log, {"name resolution", "Name or service not known", "Could not resolve host", "getaddrinfo",
+                                "Network is unreachable", "nodename nor servname"})) {
+    return "it wants the network, which builds do not have; if you trust it, DAE_BUILD_SANDBOX=off lets it";
+  }
+  const size_t missing = log.rfind("ModuleNotFoundError: No module named '");
+  if (missing != std::string::npos) {
+    const size_t begin = log.find('\'', missing) + 1;
+    return fmt::format("its build needs `{}` and does not say so in `build-system.requires`; look for another version",
+                       log.substr(begin, std::min<size_t>(log.find('\'', begin) - begin, 80)));
+  }
+  if (has_any(log, {"Read-only file system"})) {
+    return "a build may write into its own folder only; if you trust it, DAE_BUILD_SANDBOX=off lets it";
+  }
+  return "look for a version with a wheel for this Python and platform, or install what the build asks for";
+}
+
+}  // namespace
+
+std::string log_tail(const std::string& text) {
+  std::vector<std::string> lines = split_lines(trim(text));
+  std::erase_if(lines, [](const std::string& line) { return trim(line).empty(); });
+  if (lines.size() > kTailLines) lines.erase(lines.begin(), lines.end() - kTailLines);
+  return join(lines, "\n");
+}
+
+BuildLog::BuildLog(const Path& cache_dir, std::string name, const std::string& digest) {
+  for (char& c : name) {
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
+    if (!plain) c = '_';
+  }
+  name = name.substr(0, 100);
+  path_ = cache_dir / "build-logs" /
+          (fmt::format("{}-{}", name.starts_with('.') ? "_" : name, digest.substr(0, 12)) + ".log");
+}
+
+void BuildLog::add(const std::string& title, const ProcessResult& result) {
+  last_ = result.out + result.err;
+  text_ += fmt::format("== {}: exit {}, {} ms{}\n", title, result.exit_code, result.duration_ms,
+                       result.truncated ? ", cut" : "");
+  text_ += last_;
+  if (!text_.ends_with('\n')) text_ += '\n';
+  make_dirs(path_.parent_path());
+  write_file_atomic(path_, text_, 0644, Durability::none);
+  std::vector<std::pair<int64_t, std::string>> all;
+  for (const std::string& name : list_dir(path_.parent_path())) {
+    if (const auto info = file_info(path_.parent_path() / name)) all.emplace_back(info->mtime_ns, name);
+  }
+  if (all.size() <= kKeptLogs) return;
+  std::ranges::sort(all);
+  all.resize(all.size() - kKeptLogs);
+  for (const auto& [time, name] : all) remove_file(path_.parent_path() / name);
+}
+
+BuildBackend::BuildBackend(const BuildSystem& system, BuildPlace place, const Interpreter& python, std::string label,
+                           BuildSandbox& sandbox, ProcessRunner& runner, EventSink& events, BuildLog& log)
+    : system_(system),
+      place_(std::move(place)),
+      python_(python),
+      label_(std::move(label)),
+      sandbox_(sandbox),
+      runner_(runner),
+      events_(events),
+      log_(log) {}
+
+std::optional<Value> BuildBackend::call(const std::string& hook, const Path& out, const std::string& what) {
+  const Path home = place_.work / "home", answer = place_.work / "answer.json";
+  make_dirs(home);
+  make_dirs(out);
+  remove_file(answer);
+  const Value job = Value::object({{"backend", system_.backend},
+                                   {"paths", Value::strings(system_.backend_path)},
+                                   {"hook", hook},
+                                   {"out", out.string()},
+                                   {"answer", answer.string()}});
+  const bool enclosed = sandbox_.active(runner_, events_);
+  ProcessSpec spec;
+  spec.argv = {(place_.environment / "bin/python").string(), "-s", "-c", kDriver, canonical_json(job)};
+  spec.cwd = place_.project;
+  spec.inherit_env = false;
+  spec.env = build_variables(sandbox_.settings());
+  spec.env["PATH"] = (place_.environment / "bin").string() + ":" + spec.env["PATH"];
+  spec.env["HOME"] = home.string();
+  spec.env["TMPDIR"] = enclosed ? "/tmp" : home.string();
+  spec.env["VIRTUAL_ENV"] = place_.environment.string();
+  spec.env["PYTHONDONTWRITEBYTECODE"] = "1";
+  spec.env["PYTHONHASHSEED"] = "0";
+  spec.timeout_ms = sandbox_.settings().timeout_ms;
+  if (enclosed) {
+    SandboxPlaces places{place_.readable, place_.writable, home};
+    places.readable.push_back(place_.environment);
+    places.readable.push_back(python_.real_executable.parent_path().parent_path());
+    places.writable.push_back(place_.work);
+    spec = sandbox_.enclosed(std::move(spec), places);
+  }
+  const ProcessResult result = runner_.run(spec);
+  log_.add(hook + (enclosed ? "" : " (not isolated)"), result);
+  if (result.exit_code == kNoHook) return std::nullopt;
+  if (result.exit_code != 0) fail(result, what, enclosed);
+  const auto text = read_file_if_exists(answer, kMaxAnswerBytes);
+  if (!text) fail(result, what, enclosed);
+  return parse_json(*text, hook).root;
+}
+
+void BuildBackend::fail(const ProcessResult& result, const std::string& what, bool enclosed) const {
+  std::string cause = log_tail(log_.last());
+  if (result.timed_out) {
+    cause = fmt::format("it took over {} s and was ended", sandbox_.settings().timeout_ms / 1000) +
+            (cause.empty() ? "" : "\n" + cause);
+  } else if (result.exit_code == 0) {
+    cause = "the back end ended without an answer";
+  }
+  throw Error(ErrorKind::failed, what, label_,
+              result.timed_out ? "DAE_BUILD_TIMEOUT=SECONDS gives it more time" : hint_for(log_.last(), enclosed))
+      .because(cause + "\nwhole log: " + log_.path().string());
+}
+
+}  // namespace dae::resolver
