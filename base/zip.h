@@ -29,7 +29,7 @@ struct ZipLimits {
 struct ZipMember {
   std::string name;  // '/' separated, relative, UTF-8, no trailing slash: safe below a directory
   bool is_dir = false;
-  bool executable = false;  // any x bit of a Unix mode
+  bool executable = false;  // any x bit of a Unix mode that says it is a file, as pip has it
   uint16_t method = 0;      // 0 stored, 8 deflated; others are refused
   uint32_t crc32 = 0;
   uint64_t packed_bytes = 0, size_bytes = 0;

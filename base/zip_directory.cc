@@ -58,7 +58,7 @@ void check_kind(const Source& source, Entry& entry, uint32_t attributes) {
   if (type != 0 && (type == S_IFDIR) != member.is_dir) {
     source.refuse(fmt::format("`{}` is a file and a directory", shown(entry.raw_name)));
   }
-  member.executable = !member.is_dir && (mode & 0111) != 0;
+  member.executable = type == S_IFREG && (mode & 0111) != 0;  // as pip has it: without a type the bits mean nothing
   member.name = entry.raw_name.substr(0, entry.raw_name.size() - (member.is_dir ? 1 : 0));
 }
 

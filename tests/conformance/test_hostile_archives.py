@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import stat
 import struct
@@ -243,16 +244,19 @@ def sdists():
     sdist("a pipe", put(tar_entry("evil-1.0/pipe", kind=tarfile.FIFOTYPE)), "device, pipe or socket")
     sdist("a file twice", put(tar_entry("evil-1.0/backend.py", b"import os\n")), "is in it twice")
     sdist("names that differ in case", put(tar_entry("evil-1.0/BACKEND.py", b"x")), "differ only in case")
-    sdist("two top folders", put(tar_entry("other/setup.py", b"x")), "top")
-    sdist("a file beside the top folder", put(tar_entry("setup.py", b"x")), "top")
-    sdist("a bomb", put(tar_entry("evil-1.0/zeros", bytes(160 << 20))), "times its size")
+    sdist("two top folders", put(tar_entry("other/setup.py", b"x")), "no Python project is there")
+    # What cannot be read to its end has no metadata: the solver has to do without that version.
+    sdist("a bomb", put(tar_entry("evil-1.0/zeros", bytes(160 << 20))), "more than 1000 times its size", NO_SOLUTION)
     good = put()
-    sdist("cut off", good[:len(good) // 2], "cannot be read|damaged|truncated|ends early")
-    sdist("damaged", good[:100] + bytes([good[100] ^ 0xff]) + good[101:], "cannot be read|damaged|truncated")
-    sdist("no tar", gzip.compress(b"<!DOCTYPE html><title>404</title>" * 100), "cannot be read|not an archive|is no|PKG-INFO")
-    sdist("nothing packed at all", b"<!DOCTYPE html><title>404</title>" * 10, "cannot be read|not an archive|is no|PKG-INFO")
-    sdist("PKG-INFO of another package", put(PKG_INFO=ha.metadata("good")), "good")
-    sdist("PKG-INFO of another version", put(PKG_INFO=ha.metadata(version="2.0")), "2.0")
+    sdist("cut off", good[:len(good) // 2], "cannot be read", NO_SOLUTION)
+    sdist("damaged", good[:100] + bytes([good[100] ^ 0xff]) + good[101:], "cannot be read", NO_SOLUTION)
+    sdist("no tar", gzip.compress(b"<!DOCTYPE html><title>404</title>" * 100), "cannot be read", NO_SOLUTION)
+    sdist("nothing packed at all", b"<!DOCTYPE html><title>404</title>" * 10, "cannot be read", NO_SOLUTION)
+    for old, new in ((b"Name: evil", b"Name: good"), (b"\\nVersion: 1.0", b"\\nVersion: 2.0")):
+        sdist(f"a build that makes METADATA with {new!r}", put(backend_py=ha.BACKEND.replace(old, new)), "METADATA is of")
+    sdist("a build that makes a wheel of another name", put(backend_py=ha.BACKEND.replace(b"evil-1.0-py3", b"good-1.0-py3")), "not a wheel of `evil", ALTERED)
+    escaping = b'files["../../../canary"] = b"x"\n    rows = '
+    sdist("a build that makes a wheel that escapes", put(backend_py=ha.BACKEND.replace(b"rows = ", escaping, 1)), "is not safe")
 
 
 def snapshot(root, skip=()):
@@ -343,14 +347,17 @@ class HostileArchives(harness.DaeTest):
         (self.app / "pyproject.toml").write_text(f"[project]\nname = 'bubbler'\nversion = '0.1'\ndependencies = [\n{listed}]\n")
 
     def state(self):
-        """All that a refused archive may not change. Verified downloads stay, pages and what was read from them too."""
-        kept = ("cache/blobs/sha256", "cache/index", "cache/unpacked/lock", "work/bubbler/pylock.toml", "work/bubbler/pyproject.toml")
-        return snapshot(self.dir, skip=kept)
+        """All that a refused archive may not change. Verified downloads stay, pages and what was read from them too; and of
+        a build its environment, its log and what it asked for, but no wheel."""
+        kept = ("cache/blobs/sha256", "cache/index", "cache/unpacked/lock", "cache/build-envs", "cache/build-logs",
+                "cache/built-wheels", "cache/built-metadata", "work/bubbler/pylock.toml", "work/bubbler/pyproject.toml")
+        built = {path.name for path in self.dir.glob("cache/built-wheels/*") if path.suffix != ".lock"}
+        return {**snapshot(self.dir, skip=kept), "built wheels": built}
 
     def check_refusal(self, file, message, code, done):
         self.assertNotEqual(done.code, 0, done)
         self.assertRegex(done.err, message, done)
-        self.assertIn(file, done.err, done)
+        self.assertRegex(done.err, re.escape(file) + "|evil 1.0", done)
         self.assertFalse(any(ord(c) < 32 and c != "\n" for c in done.err), f"control characters: {done!r}")
         if code is not None:
             self.assertEqual(done.code, code, done)
@@ -426,6 +433,15 @@ class HostileArchives(harness.DaeTest):
 
     def test_sdists(self):
         self.run_group(sdists)
+
+    def test_what_pkg_info_says_of_another_package_is_not_believed(self):
+        """Old tools wrote wrong names; a build tells what is true."""
+        for text in (ha.metadata("good"), ha.metadata(version="2.0")):
+            lie = text.replace(b"Requires-Python", b"Requires-Dist: not-to-be-had\nRequires-Python")
+            done = self.install_evil(self.serve([(SDIST, sdist_of(PKG_INFO=lie))]))
+            self.assertEqual(done.code, 0, done)
+            self.assertNotIn("not-to-be-had", (self.app / "pylock.toml").read_text())
+            self.install_good()
 
     def test_a_file_that_is_not_what_the_index_announced(self):
         wrong = self.serve([(WHEEL, Wheel().zip())], change=lambda entry: entry["hashes"].update(sha256="0" * 64))

@@ -189,7 +189,7 @@ def tar_entry(name, data=b"", kind=tarfile.REGTYPE, link="", mode=0o644):
 
 def sdist_entries(top="evil-1.0", **texts):
     files = {"PKG-INFO": metadata(), "pyproject.toml": PYPROJECT, "backend.py": BACKEND}
-    files.update({name.replace("_", "-") if name == "PKG_INFO" else name: data for name, data in texts.items()})
+    files.update({{"PKG_INFO": "PKG-INFO", "backend_py": "backend.py"}[name]: data for name, data in texts.items()})
     return [tar_entry(f"{top}/{name}", data) for name, data in files.items()]
 
 

@@ -63,6 +63,12 @@ TEST_F(Zips, ReadsStoredAndDeflatedMembers) {
   EXPECT_EQ(zip.find("nothing"), nullptr);
 }
 
+TEST_F(Zips, ModesWithoutATypeMakeNothingExecutable) {
+  const ZipFile zip = opened(Zip{{{"a", "1", 8, 0, 0755u << 16}, {"b", "1", 8, 0, 0100711u << 16}}});
+  EXPECT_FALSE(zip.members()[0].executable);
+  EXPECT_TRUE(zip.members()[1].executable);
+}
+
 TEST_F(Zips, ReadsDirectoriesAndNamesInUnicode) {
   const ZipFile zip = opened(Zip{{{"dir/", "", 0, 0, (040755u << 16) | 0x10}, {"dir/größe.txt", "u", 8, 1 << 11}}});
   EXPECT_TRUE(zip.members()[0].is_dir);
