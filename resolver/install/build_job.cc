@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/archive.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "resolver/install/wheel_check.h"
@@ -227,11 +226,9 @@ void BuildJob::check_wheel_file(const Path& wheel) const {
                             other_name ? subject_.name : subject_.name + " " + subject_.version),
                 label_);
   }
-  const Path tree = work_->path() / "opened";
-  make_dirs(tree);
   try {
-    unpack_archive(wheel, tree);
-    check_wheel(tree, file_name, name->distribution, name->version.text());
+    verify_wheel(ZipFile::open(wheel, file_name), name->distribution, name->version.text(),
+                 EnvLayout("/", builder_.python()));
   } catch (const Error& error) {
     throw Error(error.kind(), "its build made a broken wheel: " + error.message(), label_).because(error.cause());
   }

@@ -31,30 +31,6 @@ std::string below_site(std::string_view path) {
   return std::string(path.substr(kSite.size()));
 }
 
-// What RECORD wants to be compared, and SHA-256 for the RECORD that we write.
-class FileHash {
- public:
-  explicit FileHash(const std::string& wanted) : wanted_(wanted) {
-    if (wanted.starts_with("sha512=")) long_.emplace(Sha512::Length::bits_512);
-    if (wanted.starts_with("sha384=")) long_.emplace(Sha512::Length::bits_384);
-  }
-  void update(std::string_view bytes) {
-    sha256_.update(bytes);
-    if (long_) long_->update(bytes);
-  }
-  // RECORD's form; "" when the bytes are not what they have to be.
-  std::string sha256_if_equal() {
-    std::string out = "sha256=" + base64url_nopad(sha256_.finish_bytes());
-    const std::string found = long_ ? wanted_.substr(0, 7) + base64url_nopad(long_->finish_bytes()) : out;
-    return found == wanted_ ? out : "";
-  }
-
- private:
-  const std::string& wanted_;
-  Sha256 sha256_;
-  std::optional<Sha512> long_;
-};
-
 }  // namespace
 
 StoreUnpack::StoreUnpack(const WheelToInstall& wheel, const Interpreter& python, BlobStore& blobs,
@@ -107,7 +83,7 @@ void StoreUnpack::unpack_part(size_t part) {
 void StoreUnpack::unpack_file(PlacedFile& file) {
   const ZipMember& member = *file.member;
   const bool is_script = file.path.starts_with("data/scripts/") && member.size_bytes <= kLongestScript;
-  FileHash hash(file.hash);
+  RecordHash hash(file.hash);
   OriginScan origins;
   std::optional<Dir::Writer> out;
   if (!file.path.empty()) {

@@ -282,9 +282,38 @@ void throw_unverified_wheel(std::string message, const std::string& file_name) {
               "the wheel is broken or was altered; do not install it");
 }
 
+void throw_unlike_record(const std::string& member, const std::string& file_name) {
+  throw_unverified_wheel(fmt::format("`{}` is not what RECORD says", member), file_name);
+}
+
 CheckedWheel check_wheel(const ZipFile& wheel, const std::string& name, const std::string& version,
                          const EnvLayout& layout) {
   return Checking(wheel, name, version, layout).run();
+}
+
+RecordHash::RecordHash(const std::string& wanted) : wanted_(wanted) {
+  if (wanted.starts_with("sha512=")) long_.emplace(Sha512::Length::bits_512);
+  if (wanted.starts_with("sha384=")) long_.emplace(Sha512::Length::bits_384);
+}
+
+void RecordHash::update(std::string_view bytes) {
+  sha256_.update(bytes);
+  if (long_) long_->update(bytes);
+}
+
+std::string RecordHash::sha256_if_equal() {
+  std::string out = "sha256=" + base64url_nopad(sha256_.finish_bytes());
+  const std::string found = long_ ? wanted_.substr(0, 7) + base64url_nopad(long_->finish_bytes()) : out;
+  return found == wanted_ ? out : "";
+}
+
+void verify_wheel(const ZipFile& wheel, const std::string& name, const std::string& version, const EnvLayout& layout) {
+  const CheckedWheel checked = check_wheel(wheel, name, version, layout);
+  for (const PlacedFile& file : checked.files) {
+    RecordHash hash(file.hash);
+    wheel.read(*file.member, [&](std::string_view piece) { hash.update(piece); });
+    if (hash.sha256_if_equal().empty()) throw_unlike_record(file.member->name, wheel.subject());
+  }
 }
 
 }  // namespace dae::resolver

@@ -1,6 +1,7 @@
 #pragma once
 // Is a wheel what its file name and its RECORD say, and where does each of its files go? ("Binary distribution format",
 // formerly PEP 427.) All that can be told without unpacking; the bytes are compared while they are unpacked.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,11 +33,29 @@ struct CheckedWheel {
 CheckedWheel check_wheel(const ZipFile& wheel, const std::string& name, const std::string& version,
                          const EnvLayout& layout);
 
+// A file's bytes against its row: what RECORD wants to be compared, and SHA-256 for the RECORD that we write.
+class RecordHash {
+ public:
+  explicit RecordHash(const std::string& wanted);  // has to outlive it
+  void update(std::string_view bytes);
+  // RECORD's form; "" when the bytes are not what they have to be.
+  std::string sha256_if_equal();
+
+ private:
+  const std::string& wanted_;
+  Sha256 sha256_;
+  std::optional<Sha512> long_;
+};
+
+// All that unpacking would find wrong with a wheel.
+void verify_wheel(const ZipFile& wheel, const std::string& name, const std::string& version, const EnvLayout& layout);
+
 // A digest in RECORD's spelling, without "sha256=".
 std::string digest_base64url(const Digest& digest);
 
 // Errors about a wheel, all with the same advice.
 [[noreturn]] void throw_broken_wheel(std::string message, const std::string& file_name);
 [[noreturn]] void throw_unverified_wheel(std::string message, const std::string& file_name);
+[[noreturn]] void throw_unlike_record(const std::string& member, const std::string& file_name);
 
 }  // namespace dae::resolver
