@@ -28,8 +28,9 @@ Opened open_any(const Path& path) {
     out.bundle = resolver::open_bundle(place);
     return out;
   }
-  make_dirs(cache_dir());
-  out.unpacked = std::make_unique<TempDir>(".bundle-", cache_dir());
+  // What a killed run leaves there goes with `dae cache prune`.
+  make_dirs(blobs_dir() / "tmp");
+  out.unpacked = std::make_unique<TempDir>(".bundle-", blobs_dir() / "tmp");
   out.bundle = resolver::open_bundle_archive(place, out.unpacked->path());
   return out;
 }

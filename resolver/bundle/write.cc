@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "resolver/bundle/bundle.h"
@@ -14,9 +15,13 @@ Path absolute_path(const Path& path) {
   return out.has_filename() ? out : out.parent_path();
 }
 
+// A folder that has anything else in it is somebody's, even with a bundle unpacked into it.
 bool is_bundle(const Path& path) {
   if (!std::filesystem::is_directory(path)) return is_bundle_archive_name(path);
-  return exists(path / kBundleManifest) || list_dir(path).empty();
+  static const std::set<std::string> kOurs = {kBundleManifest, kBundleLock, "requirements.txt",
+                                              "SHA256SUMS",    "sdists",    "wheels"};
+  const std::vector<std::string> names = list_dir(path);
+  return std::ranges::all_of(names, [](const std::string& name) { return kOurs.contains(name); });
 }
 
 // What stands at `path` is moved into `aside`, to go with it.
