@@ -54,5 +54,7 @@ struct TarResult {
 // Sorted bytewise, uid/gid 0 without names, 0644/0755, one mtime, ustar with pax only for long names; zstd level 3,
 // single thread: the same input gives the same bytes everywhere. Writes `destination` (not atomically).
 TarResult write_tar_zst(const Path& destination, std::vector<TarEntry> entries, int64_t mtime_s);
+// The same without compression; the digest is that of the file.
+TarResult write_tar(const Path& destination, std::vector<TarEntry> entries, int64_t mtime_s);
 
 }  // namespace dae

@@ -1,5 +1,5 @@
-// Writing tar.zst. The tar is made here and not by libarchive: its choice of pax records depends on its version and on
-// the locale, and the bytes are an identity.
+// Writing tar and tar.zst. The tar is made here and not by libarchive: its choice of pax records depends on its version
+// and on the locale, and the bytes are an identity.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -30,8 +30,9 @@ struct FreeZstd {
 // Hashes the tar, compresses it, hashes and writes the result.
 class Sink {
  public:
-  explicit Sink(const Path& path)
+  Sink(const Path& path, bool packed)
       : path_(path),
+        is_packed_(packed),
         fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)),
         zstd_(ZSTD_createCCtx()),
         buffer_(ZSTD_CStreamOutSize(), '\0') {
@@ -58,12 +59,13 @@ class Sink {
     write(std::string(2 * kBlock, '\0'));
     compress("", ZSTD_e_end);
     result_.tar_sha256 = tar_.finish().hex();
-    result_.zst_sha256 = packed_.finish().hex();
+    if (is_packed_) result_.zst_sha256 = packed_.finish().hex();
     return result_;
   }
 
  private:
   void compress(std::string_view bytes, ZSTD_EndDirective mode) {
+    if (!is_packed_) return put(bytes);
     ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
     for (;;) {
       ZSTD_outBuffer out{buffer_.data(), buffer_.size(), 0};
@@ -77,8 +79,8 @@ class Sink {
   }
 
   void put(std::string_view bytes) {
-    packed_.update(bytes);
-    result_.zst_size_bytes += bytes.size();
+    if (is_packed_) packed_.update(bytes);
+    if (is_packed_) result_.zst_size_bytes += bytes.size();
     while (!bytes.empty()) {
       const ssize_t done = ::write(fd_.get(), bytes.data(), bytes.size());
       if (done < 0 && errno == EINTR) continue;
@@ -88,6 +90,7 @@ class Sink {
   }
 
   const Path& path_;
+  const bool is_packed_;
   Fd fd_;
   std::unique_ptr<ZSTD_CCtx, FreeZstd> zstd_;
   std::string buffer_;
@@ -218,9 +221,7 @@ void write_entry(Sink& sink, const TarEntry& entry, int64_t mtime_s) {
   sink.pad();
 }
 
-}  // namespace
-
-TarResult write_tar_zst(const Path& destination, std::vector<TarEntry> entries, int64_t mtime_s) {
+TarResult write_archive(const Path& destination, std::vector<TarEntry> entries, int64_t mtime_s, bool packed) {
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   // What we would refuse to unpack is not written.
   archive_detail::NameGuard guard(destination);
@@ -233,9 +234,19 @@ TarResult write_tar_zst(const Path& destination, std::vector<TarEntry> entries, 
                  entry.link_target);
   }
   const int64_t mtime = std::clamp<int64_t>(mtime_s, 0, (int64_t{1} << 33) - 1);
-  Sink sink(destination);
+  Sink sink(destination, packed);
   for (const TarEntry& entry : entries) write_entry(sink, entry, mtime);
   return sink.finish();
+}
+
+}  // namespace
+
+TarResult write_tar_zst(const Path& destination, std::vector<TarEntry> entries, int64_t mtime_s) {
+  return write_archive(destination, std::move(entries), mtime_s, true);
+}
+
+TarResult write_tar(const Path& destination, std::vector<TarEntry> entries, int64_t mtime_s) {
+  return write_archive(destination, std::move(entries), mtime_s, false);
 }
 
 }  // namespace dae

@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/strings.h"
 #include "cli/pinning.h"
 #include "cli/user_config.h"
@@ -21,11 +22,11 @@ BuildSettings::Sandbox sandbox_mode(const std::string& text) {
   throw Error(ErrorKind::usage, "`DAE_BUILD_SANDBOX` is `auto`, `require` or `off`", text);
 }
 
-// Why the build requirements do not go together, on one line each.
+// Why the build requirements do not go together; on one line, as it may become part of another explanation.
 std::string told(const resolver::NoSolution& no) {
   std::vector<std::string> lines;
   for (const auto& line : no.lines) lines.push_back(line.origin + " " + line.text);
-  return join(lines, "\n");
+  return join(lines, "; ");
 }
 
 // Resolves build requirements as the project's own are resolved. The index is chosen once.
@@ -37,7 +38,7 @@ class Requirements {
   std::vector<resolver::LockedPackage> resolve(resolver::SourceBuilder& builder, const resolver::BuildQuery& query) {
     std::call_once(prepared_, [&] { prepare(); });
     resolver::IndexOptions index = index_options(context_, *scope_.index);
-    index.build_tag = scope_.python.cache_tag;
+    index.build_tag = build_tag(scope_.python, *context_.build_sandbox());
     // One client for each chain: what is asked for on the way to a wheel may lead back to it.
     index.build_metadata = resolver::sdist_metadata_builder(builder, query.chain);
     const auto client = resolver::make_index_client(transport_, index, *context_.events);
@@ -49,7 +50,7 @@ class Requirements {
     const auto direct = resolver::make_direct_sources(transport_, blobs_, *context_.runner, options, *context_.events);
     auto made = resolver::make_lock(request_for(query), *client, {direct.get(), context_.events.get()});
     if (const auto* no = std::get_if<resolver::NoSolution>(&made)) {
-      throw Error(ErrorKind::failed, "its build requirements cannot be had together",
+      throw Error(ErrorKind::no_solution, "its build requirements cannot be had together",
                   query.chain.empty() ? "" : query.chain.back(), "another version of it may ask for less")
           .because(told(*no));
     }
@@ -96,6 +97,17 @@ class Requirements {
 };
 
 }  // namespace
+
+std::string build_tag(const resolver::Interpreter& python, const resolver::BuildSandbox& sandbox) {
+  const BuildSettings& own = sandbox.settings();
+  const BuildSettings usual;
+  if (own.sandbox == usual.sandbox && own.timeout_ms == usual.timeout_ms && own.pass_env.empty())
+    return python.cache_tag;
+  return python.cache_tag + "-" +
+         Digest::of(std::to_string(static_cast<int>(own.sandbox)) + " " + std::to_string(own.timeout_ms) + " " +
+                    join(own.pass_env, " "))
+             .short_hex();
+}
 
 BuildSettings build_settings() {
   const UserConfig config = read_user_config();

@@ -29,6 +29,9 @@ inline std::shared_ptr<const resolver::Lock> borrowed(const resolver::Lock& lock
   return {std::shared_ptr<const resolver::Lock>(), &lock};
 }
 
+// Under which answers of builds are kept: one that failed shut in, or for want of time, is tried again otherwise.
+std::string build_tag(const resolver::Interpreter& python, const resolver::BuildSandbox& sandbox);
+
 // build.sandbox, build.timeout and build.pass_env of config.yaml; $DAE_BUILD_SANDBOX, $DAE_BUILD_TIMEOUT go before.
 resolver::BuildSettings build_settings();
 

@@ -13,10 +13,10 @@ namespace {
 using resolver::IndexStore;
 
 constexpr int64_t kHourMs = 3600 * 1000;
-const std::vector<std::string> kBuilt = {"built-wheels", "built-metadata", "builders", "build-envs"};
+const std::vector<std::string> kBuilt = {"built-wheels", "built-metadata", "builders", "build-envs", "build-logs"};
 const std::vector<std::string> kSources = {"git-v1", "hg-v1", "direct-v1"};
 const std::vector<std::string> kRemembered = {"pip-index.json", "interpreters.json", "index/index-traits.json",
-                                              "builds"};
+                                              "builds", "audit"};
 const std::set<std::string> kIndexFiles = {"index-v2.pack", "index-traits.json"};
 
 // Files that vanish while one looks are no failure: others work in these folders.

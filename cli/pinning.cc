@@ -124,7 +124,7 @@ IndexSession open_index(Context& context, const PinSubject& subject, const PinOp
     if (scope.request->previous) scope.lock = std::make_shared<resolver::Lock>(*scope.request->previous);
     scope.index = session.choice;
     session.builder = make_source_builder(context, std::move(scope), transport, context.blobs());
-    index.build_tag = python->cache_tag;
+    index.build_tag = build_tag(*python, *context.build_sandbox());
     index.build_metadata = resolver::sdist_metadata_builder(*session.builder);
   }
   session.client = resolver::make_index_client(transport, index, *context.events);

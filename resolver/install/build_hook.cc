@@ -11,7 +11,7 @@ namespace dae::resolver {
 namespace {
 
 constexpr uint64_t kMaxAnswerBytes = 4 << 20;
-constexpr size_t kTailLines = 15, kKeptLogs = 200;
+constexpr size_t kTailLines = 15, kKeptLogs = 200, kReasonBytes = 200;
 constexpr int kNoHook = 77;
 
 // One argument in JSON. What back ends print goes to our log, both streams in their order; the answer goes into a file.
@@ -25,6 +25,7 @@ import json, os, resource
 job = json.loads(sys.argv[1])
 sys.argv[:] = [job["backend"]]
 os.dup2(1, 2)
+sys.stdout.reconfigure(line_buffering=True)
 def limit(name, value):
     if hasattr(resource, name):
         number = getattr(resource, name)
@@ -92,7 +93,7 @@ BuildLog::BuildLog(const Path& cache_dir, std::string name, const std::string& d
   for (char& c : name) {
     const bool plain =
         (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
-    if (!plain) c = '_';
+    if (!plain) c = c == ' ' ? '-' : '_';
   }
   name = name.substr(0, 100);
   path_ = cache_dir / "build-logs" /
@@ -150,6 +151,7 @@ std::optional<Value> BuildBackend::call(const std::string& hook, const Path& out
   spec.env["VIRTUAL_ENV"] = place_.environment.string();
   spec.env["PYTHONDONTWRITEBYTECODE"] = "1";
   spec.env["PYTHONHASHSEED"] = "0";
+  spec.env["PYTHONUNBUFFERED"] = "1";  // of children, so that the log has the order in which things happened
   spec.timeout_ms = sandbox_.settings().timeout_ms;
   if (enclosed) {
     SandboxPlaces places{place_.readable, place_.writable, home};
@@ -168,16 +170,16 @@ std::optional<Value> BuildBackend::call(const std::string& hook, const Path& out
 }
 
 void BuildBackend::fail(const ProcessResult& result, const std::string& what, bool enclosed) const {
-  std::string cause = log_tail(log_.last());
-  if (result.timed_out) {
-    cause = fmt::format("it took over {} s and was ended", sandbox_.settings().timeout_ms / 1000) +
-            (cause.empty() ? "" : "\n" + cause);
-  } else if (result.exit_code == 0) {
-    cause = "the back end ended without an answer";
-  }
-  throw Error(ErrorKind::failed, what, label_,
+  std::string tail = log_tail(log_.last());
+  // In one line why, for those who have no room for more: with exceptions the last one tells it.
+  std::string reason = tail.substr(tail.rfind('\n') + 1);
+  if (reason.size() > kReasonBytes) reason = reason.substr(0, kReasonBytes) + "…";
+  if (result.timed_out) reason = fmt::format("it took over {} s and was ended", sandbox_.settings().timeout_ms / 1000);
+  if (result.exit_code == 0) reason = "it ended without an answer";
+  if (reason.empty()) reason = fmt::format("exit code {}", result.exit_code);
+  throw Error(ErrorKind::failed, fmt::format("{}: {} (log: {})", what, reason, log_.path().string()), label_,
               result.timed_out ? "DAE_BUILD_TIMEOUT=SECONDS gives it more time" : hint_for(log_.last(), enclosed))
-      .because(cause + "\nwhole log: " + log_.path().string());
+      .because(std::move(tail));
 }
 
 }  // namespace dae::resolver

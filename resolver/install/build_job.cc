@@ -27,6 +27,12 @@ std::string link_name(const BuildSubject& subject) {
   return subject.version.empty() ? subject.name : subject.name + " " + subject.version;
 }
 
+// "git-<commit>", "tree-<digest>", or the digest of an archive, perhaps with that of a folder in it behind.
+std::string digest_in(const std::string& key) {
+  const size_t dash = key.find('-');
+  return dash < 12 ? key.substr(dash + 1) : key;
+}
+
 // Versions are made from what stands above a project in a work tree, or license files are taken from there.
 std::optional<Path> work_tree_above(const Path& project) {
   for (Path at = std::filesystem::weakly_canonical(project); at.has_relative_path(); at = at.parent_path()) {
@@ -49,8 +55,7 @@ BuildJob::BuildJob(SourceBuilder& builder, BuildWarnings& warnings, const BuildS
       label_(subject.tree.label),
       cache_(builder.cache_dir(), subject.tree, builder.python()),
       chain_(subject.chain),
-      log_(builder.cache_dir(), subject.name.empty() ? label_ : build_name(subject.name, subject.version),
-           cache_.keeps() ? Digest::of(cache_.key()).hex() : cache_.key().substr(6)) {
+      log_(builder.cache_dir(), link_name(subject), digest_in(cache_.key())) {
   chain_.push_back(link_name(subject_));
 }
 
@@ -58,7 +63,7 @@ void BuildJob::check_chain() const {
   const auto again = std::ranges::count(subject_.chain, chain_.back()) > 0;
   if (!again && chain_.size() <= kMaxDepth) return;
   throw Error(
-      ErrorKind::failed,
+      ErrorKind::no_solution,
       again ? "building it needs itself to be built first" : "its build requirements have to be built too deeply",
       label_, "a version with a wheel ends this: require another one in `build-system.requires`, or allow wheels")
       .because(join(chain_, " -> "));
@@ -141,9 +146,8 @@ std::optional<Value> BuildJob::call(const std::string& hook, const Path& out, co
 
 std::vector<std::string> BuildJob::asked_for(const BuildEnvironment& environment) {
   if (auto known = cache_.requirements()) return *known;
-  const auto answer =
-      call(hook("get_requires_for_build_wheel", "get_requires_for_build_editable"), work_->path() / "requires",
-           "its build requirements cannot be had: the build backend failed", environment);
+  const auto answer = call(hook("get_requires_for_build_wheel", "get_requires_for_build_editable"),
+                           work_->path() / "requires", "its build requirements cannot be had", environment);
   std::vector<std::string> all = system_.requirements;
   if (answer) {
     if (!answer->is_array()) throw Error(ErrorKind::failed, "its build requirements are broken", label_);
@@ -268,7 +272,7 @@ std::string BuildJob::metadata() {
   if (auto kept = cache_.metadata()) return *kept;
   if (const auto built = kept_wheel()) return wheel_metadata(*built, label_);
   std::string text;
-  const char* kWhat = "its metadata cannot be had: the build backend failed";
+  const char* kWhat = "its metadata cannot be had";
   std::optional<Value> answer;
   const Path out = (environment(), work_->path() / "metadata");
   if (!subject_.tree.editable) {

@@ -251,7 +251,7 @@ Dependencies IndexProviderImpl::guarded(bool only_sdist, const Read& read) {
     return understood(read());
   } catch (const Error& error) {
     // A wrong digest, a refusal or a dead network concern the user, not the choice of a version.
-    if (error.kind() == ErrorKind::failed && only_sdist) {
+    if ((error.kind() == ErrorKind::failed || error.kind() == ErrorKind::no_solution) && only_sdist) {
       out.unusable = error.message();
       // A build's log is many lines and another for each version: an explanation has room for neither.
       const bool one_line = error.cause().find('\n') == std::string::npos;

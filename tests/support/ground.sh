@@ -5,7 +5,7 @@ BUILD="$ROOT/build/release"
 BUILD_PACKAGES="g++ cmake ninja-build pkg-config git ca-certificates ccache mold
  libcurl4-openssl-dev libarchive-dev libgit2-dev libyaml-cpp-dev libsqlite3-dev libcli11-dev libgtest-dev libboost-dev
  libsimdjson-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libssl-dev libzstd-dev libdeflate-dev libisal-dev zlib1g-dev"
-RUN_PACKAGES="nginx-light python3 python3-pip python3-venv"
+RUN_PACKAGES="nginx-light python3 python3-pip python3-venv bubblewrap"
 TEST_PACKAGES="skopeo mercurial"
 CI_PACKAGES="clang-format clang-tidy"
 

@@ -220,6 +220,12 @@ TEST_F(Archive, TheSameEntriesGiveTheSameBytesInAnyOrder) {
   EXPECT_EQ(first.zst_sha256, sha256_file(dir_.path() / "1").hex());
   EXPECT_EQ(first.zst_size_bytes, file_info(dir_.path() / "1")->size_bytes);
   EXPECT_NE(first.tar_sha256, write_tar_zst(dir_.path() / "3", entries, 1'600'000'001).tar_sha256);
+  // Without compression it is the very tar whose digest that was.
+  const TarResult plain = write_tar(dir_.path() / "4", entries, 1'600'000'000);
+  EXPECT_EQ(plain.tar_sha256, first.tar_sha256);
+  EXPECT_EQ(plain.tar_sha256, sha256_file(dir_.path() / "4").hex());
+  EXPECT_EQ(plain.tar_size_bytes, file_info(dir_.path() / "4")->size_bytes);
+  EXPECT_EQ(list_archive(dir_.path() / "4").size(), entries.size());
 }
 
 // The uncompressed bytes are an identity: they may never change.
