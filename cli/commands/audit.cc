@@ -53,6 +53,9 @@ std::vector<std::string> feeds_of(const Options& options) {
 std::vector<resolver::AuditPackage> packages_of(const resolver::Lock& lock) {
   std::vector<resolver::AuditPackage> out;
   for (const auto& package : lock.packages) out.push_back({package.name, package.version});
+  // What builds run with is code that runs, too.
+  for (const auto& package : lock.build_packages)
+    if (!package.version.empty()) out.push_back({package.name, package.version});
   return out;
 }
 
