@@ -151,6 +151,7 @@ void suggest(const Options& options, Context& context, const resolver::Audit& au
     if (!tried.contains(finding.package)) {
       PinOptions pinning = options.pin;
       pinning.upgrade_packages = {finding.package};
+      pinning.no_builds = true;
       const Pinned pinned = pin(context, subject, pinning, &python);
       std::string& version = tried[finding.package];
       if (pinned.no_solution() == nullptr)
