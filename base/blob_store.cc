@@ -14,6 +14,7 @@ namespace dae {
 namespace {
 
 constexpr mode_t kBlobMode = 0444;
+constexpr size_t kCopyBytes = 256 << 10;
 
 [[noreturn]] void fail(std::string_view action, const Path& path) {
   const int code = errno;
@@ -48,7 +49,7 @@ class DiskBlobWriter final : public BlobWriter {
 
 class DiskBlobStore final : public BlobStore {
  public:
-  explicit DiskBlobStore(const Path& root) : root_(root) {
+  DiskBlobStore(const Path& root, Durability durability) : root_(root), durability_(durability) {
     make_dirs(root_ / "sha256");
     make_dirs(root_ / "tmp");
   }
@@ -56,16 +57,20 @@ class DiskBlobStore final : public BlobStore {
   std::optional<uint64_t> size_bytes(const Digest& digest) const override {
     if (digest.empty()) return std::nullopt;
     const auto info = file_info(path(digest));
-    return info && info->is_file() ? std::optional(info->size_bytes) : std::nullopt;
+    if (!info || !info->is_file()) return std::nullopt;
+    // What a power cut leaves of a file that was renamed before it was flushed is most often its name alone.
+    if (info->size_bytes == 0 && digest != Digest::of("")) return std::nullopt;
+    return info->size_bytes;
   }
 
   std::string read(const Digest& digest, uint64_t limit_bytes) const override {
     try {
-      return read_file(path(digest), limit_bytes);
+      std::string bytes = read_file(path(digest), limit_bytes);
+      if (durability_ == Durability::fsync || Digest::of(bytes) == digest) return bytes;
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::not_found) throw;
-      throw Error(ErrorKind::not_found, "blob is not in the store", digest.oci());
     }
+    throw Error(ErrorKind::not_found, "blob is not in the store", digest.oci());
   }
 
   Path path(const Digest& digest) const override {
@@ -78,7 +83,7 @@ class DiskBlobStore final : public BlobStore {
   Digest adopt(const Path& file, const std::optional<Digest>& expected) override {
     const Digest digest = sha256_file(file);
     require_equal(digest, expected);
-    if (has(digest)) {
+    if (size_bytes(digest) == file_info(file)->size_bytes) {
       remove_file(file);
       return digest;
     }
@@ -91,6 +96,11 @@ class DiskBlobStore final : public BlobStore {
     store_file(staged, digest);
     return digest;
   }
+
+  Digest copy_in(const Path& file, const std::optional<Digest>& expected) override;
+
+  Path part(const Digest& digest) const override { return root_ / "tmp" / (digest.hex() + ".part"); }
+  void adopt_part(const Path& part, const Digest& digest) override { store_file(part, digest); }
 
   bool remove(const Digest& digest) override { return remove_file(path(digest)); }
 
@@ -111,17 +121,24 @@ class DiskBlobStore final : public BlobStore {
   // Flushes `staged` (in tmp/) and gives it its name. Order: bytes, then the name, then the directory.
   void store_file(const Path& staged, const Digest& digest) {
     set_mode(staged, kBlobMode);
-    const Fd fd(::open(staged.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd.valid() || ::fsync(fd.get()) != 0) fail("flush", staged);
+    const bool flush = durability_ == Durability::fsync;
+    const Fd fd(flush ? ::open(staged.c_str(), O_RDONLY | O_CLOEXEC) : -1);
+    if (flush && (!fd.valid() || ::fsync(fd.get()) != 0)) fail("flush", staged);
     const Path final_path = path(digest);
-    const bool new_shard = ::mkdir(final_path.parent_path().c_str(), 0755) == 0;
-    rename_path(staged, final_path);
+    bool new_shard = false;
+    if (::rename(staged.c_str(), final_path.c_str()) != 0) {
+      if (errno != ENOENT) fail("store", final_path);
+      new_shard = ::mkdir(final_path.parent_path().c_str(), 0755) == 0;
+      rename_path(staged, final_path);
+    }
+    if (!flush) return;
     fsync_dir(final_path.parent_path());
     if (new_shard) fsync_dir(root_ / "sha256");
   }
 
  private:
   Path root_;
+  Durability durability_;
 };
 
 DiskBlobWriter::DiskBlobWriter(DiskBlobStore& store) : store_(store), path_(store.temporary()) {
@@ -148,10 +165,24 @@ void DiskBlobWriter::restart() {
   size_bytes_ = 0;
 }
 
+Digest DiskBlobStore::copy_in(const Path& file, const std::optional<Digest>& expected) {
+  const Fd from(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!from.valid()) fail("open", file);
+  DiskBlobWriter into(*this);
+  std::string buffer(kCopyBytes, '\0');
+  while (true) {
+    const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("read", file);
+    if (got == 0) return into.commit(expected);
+    into.write({buffer.data(), static_cast<size_t>(got)});
+  }
+}
+
 Digest DiskBlobWriter::commit(const std::optional<Digest>& expected) {
   DAE_CHECK(fd_.valid());
   const Digest digest = hash_.finish();
-  if ((expected && *expected != digest) || store_.has(digest)) {
+  if ((expected && *expected != digest) || store_.size_bytes(digest) == size_bytes_) {
     ::unlink(path_.c_str());
     fd_.reset();
     require_equal(digest, expected);
@@ -176,8 +207,8 @@ bool BlobStore::verify(const Digest& digest) const {
   return has(digest) && sha256_file(path(digest)) == digest;
 }
 
-std::unique_ptr<BlobStore> open_blob_store(const Path& root) {
-  return std::make_unique<DiskBlobStore>(root);
+std::unique_ptr<BlobStore> open_blob_store(const Path& root, Durability durability) {
+  return std::make_unique<DiskBlobStore>(root, durability);
 }
 
 }  // namespace dae

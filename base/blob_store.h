@@ -38,13 +38,20 @@ class BlobStore {
   Digest put(std::string_view bytes);
   // Takes the file in by rename or copy. Verifies `expected` when given.
   virtual Digest adopt(const Path& file, const std::optional<Digest>& expected = {}) = 0;
+  // The same by copy: the file stays where it is.
+  virtual Digest copy_in(const Path& file, const std::optional<Digest>& expected = {}) = 0;
+  // Where a download of these bytes collects (PartialDownload). It stays over runs, so that the next goes on with it.
+  virtual Path part(const Digest& digest) const = 0;
+  // Gives a part its name. Whoever wrote it has checked the digest.
+  virtual void adopt_part(const Path& part, const Digest& digest) = 0;
   virtual bool remove(const Digest& digest) = 0;
   virtual void for_each(const std::function<void(const Digest&, uint64_t size_bytes)>& visit) const = 0;
   // Re-hashes the stored bytes; false when they are not what the name says.
   bool verify(const Digest& digest) const;
 };
 
-// On disk; any number of processes and threads at once.
-std::unique_ptr<BlobStore> open_blob_store(const Path& root);
+// On disk; any number of processes and threads at once. Without fsync, a blob of the last seconds before a power cut
+// may be torn afterwards: for caches, whose users check what they read and can have it again.
+std::unique_ptr<BlobStore> open_blob_store(const Path& root, Durability durability = Durability::fsync);
 
 }  // namespace dae

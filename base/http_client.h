@@ -3,6 +3,7 @@
 // `max_per_host` connections a host, retries with exponential back-off and jitter that honour Retry-After, redirects
 // (credentials never follow to another host), proxies from the environment, netrc, CA options.
 // `Transport` is the seam: library code takes Transport&, tests hand in a scripted one.
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -34,6 +35,8 @@ struct HttpRequest {
   std::function<void(std::string_view)> on_body;
   std::function<void()> on_restart;
   std::function<void(int status, const Headers&)> on_headers;  // final answer's, before its body
+  // Called on the engine's thread when the future is ready, for whoever waits for many. Must not throw.
+  std::function<void()> on_done;
 };
 
 struct HttpResponse {
@@ -78,6 +81,7 @@ struct Download {
   Headers headers;
   std::string bearer_token;
   std::function<void(uint64_t done, uint64_t total)> on_progress;
+  std::shared_ptr<const std::atomic<bool>> stop;  // once true, the transfer ends with its next bytes (interrupted)
 };
 // Returns the digest of the bytes.
 Digest download_file(Transport& transport, const Download& download);

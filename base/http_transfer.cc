@@ -333,6 +333,12 @@ void Transfer::succeed(CURL* easy) {
     response_.headers.erase("Content-Length");
   }
   promise_.set_value(std::move(response_));
+  if (request_.on_done) request_.on_done();
+}
+
+void Transfer::fail(std::exception_ptr error) {
+  promise_.set_exception(std::move(error));
+  if (request_.on_done) request_.on_done();
 }
 
 std::optional<int64_t> Transfer::retry_after_failure(CURL* easy, int code) {

@@ -39,7 +39,7 @@ class Transfer {
   bool prepare(CURL* easy);
   // After an attempt with libcurl's result. A value: try again after so many milliseconds. None: fulfilled.
   std::optional<int64_t> complete(CURL* easy, int code);
-  void fail(std::exception_ptr error) { promise_.set_exception(std::move(error)); }
+  void fail(std::exception_ptr error);
   const std::string& subject() const { return subject_; }
 
   // Called by libcurl's C callbacks; an exception becomes the result.

@@ -206,7 +206,7 @@ class BarsSink final : public LiveSink {
         ++hidden;
         continue;
       }
-      out += bar(activity.event, width) + "\n";
+      out += bar(activity.event, width, clock_.monotonic_ms() - activity.started_ms) + "\n";
       ++drawn_lines_;
     }
     if (hidden > 0) {
@@ -228,9 +228,12 @@ class BarsSink final : public LiveSink {
     return text.substr(0, width);
   }
 
-  static std::string bar(const Event& event, size_t width) {
+  static std::string bar(const Event& event, size_t width, int64_t lasted_ms) {
     std::string line = printable(label(event));
     std::string right = amount(event);
+    if (event.bytes && lasted_ms >= kQuietMs) {
+      right += "  " + format_bytes(event.done * 1000 / static_cast<uint64_t>(lasted_ms)) + "/s";
+    }
     if (event.total > 0) {
       const size_t filled = static_cast<size_t>(std::min(event.done, event.total) * kBarWidth / event.total);
       right = "[" + std::string(filled, '=') + std::string(kBarWidth - filled, ' ') + "] " + right;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cli/app_environment.h"
 #include "cli/build_tools.h"
+#include "cli/user_config.h"
 
 namespace dae::cli {
 
@@ -48,6 +49,7 @@ builder::BuiltArtifact build_app(Context& context, const builder::AppFile& app) 
     if (!context.globals.offline) ca_file = choose_index(context, "", &project).ca_file;
     resolver::FetchOptions fetch;
     fetch.offline = context.globals.offline;
+    fetch.max_per_host = concurrent_downloads();
     fetch.base_dir = app.dir;
     fetch.credentials = [&]() -> auto& {
       return download_credentials(context, app.dir);

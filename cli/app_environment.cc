@@ -36,9 +36,11 @@ EnvironmentChange sync_environment(Context& context, const builder::AppFile& app
   change.packages = static_cast<int>(selected.size());
   WantedWheels wanted = wanted_from_lock(selected);
   Path env = environment_path(app);
-  auto blobs = open_blob_store(blobs_dir());
+  // A cache: what a power cut tears is found out by size, digest and contents, and fetched again.
+  auto blobs = open_blob_store(blobs_dir(), Durability::none);
   resolver::FetchOptions fetch;
   fetch.offline = context.globals.offline;
+  fetch.max_per_host = concurrent_downloads();
   fetch.base_dir = app.dir;
   fetch.credentials = [&]() -> auto& {
     return download_credentials(context, app.dir);

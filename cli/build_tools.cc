@@ -130,7 +130,8 @@ std::unique_ptr<resolver::SourceBuilder> make_source_builder(Context& context, B
   resolver::BuildSetup setup;
   setup.lock = scope.lock;
   if (scope.request) setup.upgrade = scope.request->upgrade;
-  setup.want_locked = scope.want_locked || env_var("CI").has_value();
+  // While locking there is nothing yet that could be missed.
+  setup.want_locked = !scope.request && (scope.want_locked || env_var("CI").has_value());
   setup.sandbox = context.build_sandbox();
   setup.base_dir = scope.base_dir;
   setup.unpacked = unpacked_dir();

@@ -97,7 +97,6 @@ class Installation {
     if (!builder_) {
       builder_ =
           make_source_builder(context_, {python_, app_.dir, borrowed(bundle_.lock)}, *transport_, context_.blobs());
-      make_dirs(unpacked_dir());  // a build is shown it, even one that needs nothing of it
       for (const resolver::BundleFile& file : bundle_.manifest.files)
         if (file.for_building) resolver::take_bundled(bundle_, file, context_.blobs());
     }

@@ -53,6 +53,9 @@ std::vector<std::string> feeds_of(const Options& options) {
 std::vector<resolver::AuditPackage> packages_of(const resolver::Lock& lock) {
   std::vector<resolver::AuditPackage> out;
   for (const auto& package : lock.packages) out.push_back({package.name, package.version});
+  // What builds run with is code that runs, too.
+  for (const auto& package : lock.build_packages)
+    if (!package.version.empty()) out.push_back({package.name, package.version});
   return out;
 }
 
@@ -148,6 +151,7 @@ void suggest(const Options& options, Context& context, const resolver::Audit& au
     if (!tried.contains(finding.package)) {
       PinOptions pinning = options.pin;
       pinning.upgrade_packages = {finding.package};
+      pinning.no_builds = true;
       const Pinned pinned = pin(context, subject, pinning, &python);
       std::string& version = tried[finding.package];
       if (pinned.no_solution() == nullptr)

@@ -112,7 +112,6 @@ resolver::BundleContents collect(const Options& options, Context& context, const
   const resolver::BundleFetch fetch = [&](const std::vector<resolver::Selected>& selected) {
     if (!builder && !std::ranges::all_of(selected, &resolver::Selected::is_wheel)) {
       builder = make_source_builder(context, {python, app.dir, borrowed(lock)}, transport, blobs);
-      make_dirs(unpacked_dir());  // a build is shown it, even one that needs nothing of it
     }
     resolver::FetchOptions fetching;
     fetching.offline = context.globals.offline;

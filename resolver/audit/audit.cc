@@ -58,8 +58,7 @@ std::vector<std::string> fixes_of(const std::vector<Hit>& group, const Version& 
     }
   }
   std::ranges::sort(found);
-  const auto twice = std::ranges::unique(found);
-  found.erase(twice.begin(), twice.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
   std::vector<std::string> out;
   for (const Version& fix : found) out.push_back(fix.text());
   return out;

@@ -72,6 +72,12 @@ class Collector {
   }
 
   void add(BundleFile file, const Digest& digest) {
+    // It is to be of use where it cannot be fetched again.
+    if (!blobs_.verify(digest)) {
+      blobs_.remove(digest);
+      throw Error(ErrorKind::verification, "the copy in the cache was damaged and is removed", file.path,
+                  "run it again to fetch it anew");
+    }
     file.sha256 = digest.hex();
     file.size_bytes = blobs_.size_bytes(digest).value_or(0);
     out_.size_bytes += file.size_bytes;
@@ -127,6 +133,9 @@ class Collector {
     file.path = path_of(what);
     file.package = normalize_name(what.name);
     file.version = what.version;
+    // The lock need not say that of a wheel at an address.
+    const auto wheel = parse_wheel_name(what.file.name);
+    if (file.version.empty() && wheel) file.version = wheel->version.text();
     file.for_building = for_building;
     add(std::move(file), Digest::parse(what.file.sha256));
   }

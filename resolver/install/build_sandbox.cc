@@ -62,7 +62,7 @@ std::vector<Path> tool_folders(const std::map<std::string, std::string>& env) {
     if (dir.starts_with('/') && exists(dir)) out.push_back(normal(dir));
   }
   const auto rustup = env.find("RUSTUP_HOME");
-  if (rustup != env.end()) out.push_back(normal(rustup->second));
+  if (rustup != env.end() && exists(rustup->second)) out.push_back(normal(rustup->second));
   return out;
 }
 
@@ -104,7 +104,9 @@ ProcessSpec BuildSandbox::enclosed(ProcessSpec spec, const SandboxPlaces& places
   const std::vector<Path> hidden = hidden_places();
   for (const Path& place : hidden) argv.insert(argv.end(), {"--tmpfs", place.string()});
   std::vector<Path> readable = tool_folders(spec.env);
-  for (const Path& place : places.readable) readable.push_back(normal(place));
+  for (const Path& place : places.readable) {
+    if (exists(place)) readable.push_back(normal(place));
+  }
   std::ranges::sort(readable);
   readable.erase(std::unique(readable.begin(), readable.end()), readable.end());
   for (const Path& place : readable) {

@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
-#include <mutex>
+#include <map>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/strings.h"
 #include "resolver/install/build.h"
+#include "resolver/install/downloads.h"
 #include "resolver/install/fetch_source.h"
 #include "resolver/install/parallel.h"
 #include "resolver/source/archive_source.h"
@@ -14,10 +14,6 @@
 
 namespace dae::resolver {
 namespace {
-
-// Each waits for one answer, hashes and syncs one file: more than cores, as most of it is waiting.
-constexpr size_t kDownloads = 12;
-constexpr uint64_t kMaxFileBytes = 4ull << 30;
 
 Digest digest_of(const Selected& item) {
   if (Digest::is_valid(item.file.sha256)) return Digest::parse(item.file.sha256);
@@ -33,68 +29,103 @@ void check_size(const Selected& item, uint64_t found) {
               item.file.name);
 }
 
-void check_status(const HttpResponse& answer, const Selected& item, CredentialStore& credentials) {
-  if (answer.ok()) return;
-  const bool denied = answer.status == 401 || answer.status == 403;
-  const bool missing = answer.status == 404 || answer.status == 410;
-  throw Error(denied    ? ErrorKind::refused
-              : missing ? ErrorKind::not_found
-                        : ErrorKind::network,
-              fmt::format("cannot be downloaded: the server answered {} {}", answer.status, http_reason(answer.status)),
-              item.file.name, denied ? credentials.hint(item.file.url) : "")
-      .because(redact_url(item.file.url));
-}
-
-void download(const Selected& item, const Digest& digest, Transport& transport, BlobStore& blobs, EventSink& events,
-              CredentialStore& credentials) {
-  Activity activity(events, "downloading", item.file.name, item.file.size_bytes.value_or(0), true);
-  const std::unique_ptr<BlobWriter> writer = blobs.writer();
-  HttpRequest request;
-  request.url = item.file.url;
-  request.body_limit_bytes = kMaxFileBytes;
-  // A wheel is compressed already; and what is hashed has to be the file, not a coding of it.
-  request.headers.add("Accept-Encoding", "identity");
-  uint64_t total = item.file.size_bytes.value_or(0);
-  request.on_headers = [&](int, const Headers& headers) {
-    if (total == 0) total = static_cast<uint64_t>(parse_int(headers.get("content-length")).value_or(0));
-  };
-  request.on_restart = [&] { writer->restart(); };
-  request.on_body = [&](std::string_view bytes) {
-    if (writer->size_bytes() + bytes.size() > item.file.size_bytes.value_or(kMaxFileBytes)) {
-      throw Error(ErrorKind::verification, "is larger than it is said to be", item.file.name);
-    }
-    writer->write(bytes);
-    activity.progress(writer->size_bytes(), total);
-  };
-  credentials.authorise(request);
-  const HttpResponse answer = transport.send(std::move(request));
-  check_status(answer, item, credentials);
-  // A transport without streaming hands the body over at the end.
-  if (writer->size_bytes() == 0 && !answer.body.empty()) writer->write(answer.body);
-  check_size(item, writer->size_bytes());
-  try {
-    writer->commit(digest);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::verification) throw;
-    throw Error(ErrorKind::verification, "its digest is not the one in the lock", item.file.name,
-                "the file was replaced on its index, or altered on the way; do not install it")
-        .because(error.message());
-  }
-  activity.finish();
-}
-
-void take_in(const Selected& item, const Digest& digest, Transport& transport, BlobStore& blobs, EventSink& events,
-             const Path& base_dir, const std::function<CredentialStore&()>& credentials) {
-  if (blobs.has(digest)) return;
-  const auto local = path_of_file_url(item.file.url);
-  if (item.file.path.empty() && !local) {
-    if (!item.file.url.empty()) return download(item, digest, transport, blobs, events, credentials());
-    throw Error(ErrorKind::bad_input, "the lock says neither where it is nor how to get it", item.file.name);
-  }
-  const Path path = item.file.path.empty() ? *local : base_dir / item.file.path;
+// Archives of this machine, checked and copied in.
+void take_local(const Selected& item, const Digest& digest, const Path& path, BlobStore& blobs) {
   if (const auto info = file_info(path)) check_size(item, info->size_bytes);
   take_local_file(path, digest.hex(), item.file.name, blobs);
 }
+
+[[noreturn]] void refuse_offline(const std::vector<std::string>& missing) {
+  throw Error(ErrorKind::refused,
+              fmt::format("{} not in the cache, and `--offline` forbids fetching",
+                          missing.size() == 1 ? "a file is" : fmt::format("{} files are", missing.size())),
+              missing.size() == 1 ? missing[0] : "", "leave out `--offline`, or fetch once while online")
+      .because(join(missing, ", "));
+}
+
+// Which files have to come from where, and what becomes of each.
+class Fetching {
+ public:
+  Fetching(const std::vector<Selected>& selected, Transport& transport, BlobStore& blobs, EventSink& events,
+           const FetchOptions& options)
+      : selected_(selected), transport_(transport), blobs_(blobs), events_(events), options_(options) {}
+
+  // Wheels are complete in the result; of sdists the archive is there.
+  std::vector<WheelToInstall> run() {
+    out_.resize(selected_.size());
+    std::map<Digest, std::vector<size_t>> remote;
+    std::vector<std::pair<size_t, Path>> local;
+    for (size_t i = 0; i < selected_.size(); ++i) {
+      const Selected& item = selected_[i];
+      if (item.vcs || item.directory) continue;
+      out_[i] = {normalize_name(item.name), item.version, item.file.name, digest_of(item), ""};
+      if (item.direct) out_[i].direct_url = archive_direct_url(item, out_[i].digest, options_.base_dir);
+      if (is_here(item, out_[i].digest)) {
+        tell(i);
+      } else if (const auto path = local_path(item)) {
+        local.emplace_back(i, *path);
+      } else if (!item.file.url.empty()) {
+        remote[out_[i].digest].push_back(i);
+      } else {
+        throw Error(ErrorKind::bad_input, "the lock says neither where it is nor how to get it", item.file.name);
+      }
+    }
+    if (options_.offline && !remote.empty()) refuse_offline(names_of(remote));
+    parallel_for(local.size(), cpu_threads(), [&](size_t k) {
+      const auto& [i, path] = local[k];
+      take_local(selected_[i], out_[i].digest, path, blobs_);
+      tell(i);
+    });
+    if (!remote.empty()) download(remote);
+    return std::move(out_);
+  }
+
+ private:
+  // A blob of another size than the lock says was torn by a power cut, or the lock lies; both show when it is fetched.
+  bool is_here(const Selected& item, const Digest& digest) const {
+    const auto size_bytes = blobs_.size_bytes(digest);
+    if (!size_bytes) return false;
+    if (!item.file.size_bytes || *item.file.size_bytes == *size_bytes) return true;
+    if (blobs_.verify(digest)) check_size(item, *size_bytes);
+    blobs_.remove(digest);
+    return false;
+  }
+
+  std::optional<Path> local_path(const Selected& item) const {
+    if (!item.file.path.empty()) return options_.base_dir / item.file.path;
+    return path_of_file_url(item.file.url);
+  }
+
+  std::vector<std::string> names_of(const std::map<Digest, std::vector<size_t>>& remote) const {
+    std::vector<std::string> names;
+    for (const auto& [digest, items] : remote) names.push_back(selected_[items.front()].file.name);
+    std::ranges::sort(names);
+    return names;
+  }
+
+  void tell(size_t i) const {
+    if (selected_[i].is_wheel && options_.on_wheel) options_.on_wheel(out_[i]);
+  }
+
+  void download(const std::map<Digest, std::vector<size_t>>& remote) {
+    CredentialStore own;
+    CredentialStore& credentials = options_.credentials ? options_.credentials() : own;
+    Downloads downloads(transport_, blobs_, credentials, events_, options_.max_per_host);
+    for (const auto& [digest, items] : remote) {
+      downloads.add(selected_[items.front()], digest, [this, &items] {
+        for (const size_t i : items) tell(i);
+      });
+    }
+    downloads.run();
+  }
+
+  const std::vector<Selected>& selected_;
+  Transport& transport_;
+  BlobStore& blobs_;
+  EventSink& events_;
+  const FetchOptions& options_;
+  std::vector<WheelToInstall> out_;
+};
 
 BuildSetup setup_for(const FetchOptions& options) {
   BuildSetup out;
@@ -109,21 +140,7 @@ BuildSetup setup_for(const FetchOptions& options) {
 std::vector<WheelToInstall> fetch_selected(const std::vector<Selected>& selected, const Interpreter& python,
                                            Transport& transport, BlobStore& blobs, const Path& cache_dir,
                                            ProcessRunner& runner, EventSink& events, const FetchOptions& options) {
-  CredentialStore own;
-  CredentialStore* store = &own;
-  std::once_flag asked;
-  const auto credentials = [&]() -> CredentialStore& {
-    std::call_once(asked, [&] { store = options.credentials ? &options.credentials() : store; });
-    return *store;
-  };
-  std::vector<WheelToInstall> out(selected.size());
-  parallel_for(selected.size(), kDownloads, [&](size_t i) {
-    const Selected& item = selected[i];
-    if (item.vcs || item.directory) return;
-    out[i] = {normalize_name(item.name), item.version, item.file.name, digest_of(item), ""};
-    take_in(item, out[i].digest, transport, blobs, events, options.base_dir, credentials);
-    if (item.direct) out[i].direct_url = archive_direct_url(item, out[i].digest, options.base_dir);
-  });
+  std::vector<WheelToInstall> out = Fetching(selected, transport, blobs, events, options).run();
   std::optional<SourceBuilder> plain;
   // Builds use every core by themselves.
   for (size_t i = 0; i < selected.size(); ++i) {

@@ -121,14 +121,15 @@ FetchedFile take_local_file(const Path& path, const std::string& sha256, const s
   const auto info = file_info(std::filesystem::weakly_canonical(path));
   if (!info || !info->is_file()) throw Error(ErrorKind::not_found, "there is no such file", label);
   if (info->size_bytes > kMaxFileBytes) throw Error(ErrorKind::bad_input, "the file is too large", label);
-  const Digest digest = sha256_file(path);
-  if (!sha256.empty() && digest.hex() != sha256) wrong_digest(sha256, digest, label);
-  if (!blobs.has(digest)) {
-    const TempDir copy("dae-file-");
-    copy_file(path, copy.path() / "file");
-    blobs.adopt(copy.path() / "file", digest);
+  try {
+    const Digest digest = blobs.copy_in(path, sha256.empty() ? std::optional<Digest>() : Digest::parse(sha256));
+    return {digest, info->size_bytes};
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::verification) throw;
+    throw Error(ErrorKind::verification, "its digest is not the one that was stated", label,
+                "the file was replaced, or altered on the way; do not install it")
+        .because(error.message());
   }
-  return {digest, info->size_bytes};
 }
 
 Path unpack_source(const Path& archive, const Path& into, const std::string& label) {

@@ -125,7 +125,7 @@ class Builds(DaeTest):
                         "setup(name='a', version=__version__, py_modules=['a'], install_requires=['tool'])\n",
             "version.py": "__version__ = '1.0'\n", "a.py": "VALUE = 1\n"}))
         self.needs("a")
-        self.install()
+        self.assertNotIn("not locked", self.install(env={"CI": "true"}).err, "it is locked at once")
         self.assertEqual(self.made_by(), "setuptools 60.0")
         lock = self.lock()
         self.assertIn('requires = ["setuptools>=40.8.0"]', lock)

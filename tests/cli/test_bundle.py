@@ -263,6 +263,9 @@ class Bundle(DaeTest):
         tools = [f for f in json.loads((out / "bundle.json").read_text())["files"] if f.get("for_building")]
         self.assertEqual([f["path"] for f in tools], ["wheels/packaging-25.0-py3-none-any.whl"])
         self.assertNotIn("packaging", (out / "requirements.txt").read_text())
+        feed = self.dir / "feed.json"
+        feed.write_text(json.dumps({"id": "A-1", "affected": [{"package": {"ecosystem": "PyPI", "name": "packaging"}, "versions": ["25.0"]}]}))
+        self.assertIn("packaging", self.dae("audit", "--feed", feed, cwd=self.app, code=1).out)
         self.elsewhere()
         self.install(out)
         self.assertEqual([v for v in self.versions() if "needs" in v or "packaging" in v], ["needs-tools==1.0"])
@@ -286,6 +289,31 @@ class Bundle(DaeTest):
         self.assertIn("lib==2.0", self.versions())
         direct = next((self.app / ".venv").rglob("direct_url.json"))
         self.assertEqual(json.loads(direct.read_text())["url"], (self.app / "lib").as_uri())
+
+    def test_a_wheel_at_an_address(self):
+        url = self.index.url.replace("simple/", "files/click-8.1.8-py3-none-any.whl")
+        project = self.app / "pyproject.toml"
+        project.write_text(re.sub(r"dependencies = \[\n.*?\]", f'dependencies = ["click @ {url}"]', project.read_text(), count=1, flags=re.S))
+        self.dae("lock", cwd=self.app)
+        out = self.dir / "b"
+        self.bundle("-o", out)
+        self.assertIn("click==8.1.8 ", (out / "requirements.txt").read_text())
+        self.elsewhere()
+        self.install(out)
+        direct = next((self.app / ".venv").rglob("direct_url.json"))
+        self.assertEqual(json.loads(direct.read_text())["url"], url)
+
+    def test_a_damaged_copy_in_the_cache_gets_into_no_bundle(self):
+        self.bundle("-o", self.dir / "b")
+        digest = hashlib.sha256((self.dir / "b/wheels/flask-3.1.2-py3-none-any.whl").read_bytes()).hexdigest()
+        blob = self.dir / "cache/blobs/sha256" / digest[:2] / digest
+        data = bytearray(blob.read_bytes())
+        data[100] ^= 1
+        blob.chmod(0o644)
+        blob.write_bytes(data)
+        self.assertIn("damaged", self.bundle("-o", self.dir / "c", code=7).err)
+        self.assertFalse((self.dir / "c").exists())
+        self.bundle("-o", self.dir / "c")
 
     def test_groups_as_they_were_bundled(self):
         project = self.app / "pyproject.toml"

@@ -349,7 +349,7 @@ class HostileArchives(harness.DaeTest):
     def state(self):
         """All that a refused archive may not change. Verified downloads stay, pages and what was read from them too; and of
         a build its environment, its log and what it asked for, but no wheel."""
-        kept = ("cache/blobs/sha256", "cache/index", "cache/unpacked/lock", "cache/build-envs", "cache/build-logs",
+        kept = ("cache/blobs/sha256", "cache/index", "cache/unpacked/lock", "cache/unpacked/roots", "cache/build-envs", "cache/build-logs",
                 "cache/built-wheels", "cache/built-metadata", "work/bubbler/pylock.toml", "work/bubbler/pyproject.toml")
         built = {path.name for path in self.dir.glob("cache/built-wheels/*") if path.suffix != ".lock"}
         return {**snapshot(self.dir, skip=kept), "built wheels": built}

@@ -40,6 +40,11 @@ class DownloadTest : public ::testing::Test {
     out.digest = Digest::of(bytes_);
     return out;
   }
+  Download without_digest(const RawServer& server) const {
+    Download out = download(server);
+    out.digest.reset();
+    return out;
+  }
   Path target() const { return dir_.path() / "sub" / "file.whl"; }
   std::vector<std::string> left() const { return list_dir(dir_.path() / "sub"); }
   ErrorKind failure(const Download& what) {
@@ -88,7 +93,7 @@ TEST_F(DownloadTest, GoesOnWhereTheConnectionBroke) {
 TEST_F(DownloadTest, GoesOnWhereAnEarlierRunStopped) {
   {
     RawServer server({whole(100'000), "", "", "", ""});
-    Download what = download(server);
+    Download what = without_digest(server);
     EXPECT_EQ(failure(what), ErrorKind::network);
     std::vector<std::string> expected{"file.whl.part", "file.whl.part.etag"};
     EXPECT_EQ(left(), expected);
@@ -97,7 +102,7 @@ TEST_F(DownloadTest, GoesOnWhereAnEarlierRunStopped) {
     std::string etag_file = read_file(target().string() + ".part.etag");
     write_file_atomic(target().string() + ".part.etag",
                       Digest::of(again.url("/file")).hex() + etag_file.substr(etag_file.find('\n')));
-    EXPECT_EQ(download_file(*client_, download(again)), Digest::of(bytes_));
+    EXPECT_EQ(download_file(*client_, without_digest(again)), Digest::of(bytes_));
     EXPECT_NE(again.requests()[0].find("Range: bytes=100000-\r\n"), std::string::npos);
   }
   EXPECT_EQ(read_file(target()), bytes_);
@@ -112,14 +117,44 @@ TEST_F(DownloadTest, BeginsAgainWithoutAValidatorOrForAnotherUrl) {
       write_file_atomic(target().string() + ".part.etag", Digest::of("http://other/").hex() + "\n\"v1\"\n");
     }
     RawServer server({whole(bytes_.size())});
-    EXPECT_EQ(download_file(*client_, download(server)), Digest::of(bytes_));
+    EXPECT_EQ(download_file(*client_, without_digest(server)), Digest::of(bytes_));
     EXPECT_EQ(server.requests()[0].find("Range:"), std::string::npos);
   }
 }
 
+TEST_F(DownloadTest, GoesOnWithAnyBeginningWhenTheDigestDecides) {
+  make_dirs(target().parent_path());
+  write_file_atomic(target().string() + ".part", bytes_.substr(0, 50'000));
+  RawServer server({rest(50'000, bytes_.size())});
+  EXPECT_EQ(download_file(*client_, download(server)), Digest::of(bytes_));
+  EXPECT_NE(server.requests()[0].find("Range: bytes=50000-\r\n"), std::string::npos);
+  EXPECT_EQ(server.requests()[0].find("If-Range:"), std::string::npos);
+  EXPECT_EQ(left(), std::vector<std::string>{"file.whl"});
+}
+
+TEST_F(DownloadTest, AsksForNothingWhenAllOfItIsThere) {
+  make_dirs(target().parent_path());
+  write_file_atomic(target().string() + ".part", bytes_);
+  RawServer server({});
+  Download what = download(server);
+  what.size_bytes = bytes_.size();
+  EXPECT_EQ(download_file(*client_, what), Digest::of(bytes_));
+  EXPECT_EQ(read_file(target()), bytes_);
+  EXPECT_TRUE(server.requests().empty());
+}
+
+TEST_F(DownloadTest, GivesUpOnAServerThatCutsEveryConnection) {
+  std::vector<std::string> answers{whole(1000)};
+  for (size_t i = 1; i < 20; ++i) answers.push_back(rest(1000 * i, 1000 * (i + 1)));
+  RawServer server(answers);
+  EXPECT_EQ(failure(download(server)), ErrorKind::network);
+  EXPECT_LT(server.requests().size(), 8u);
+  EXPECT_FALSE(left().empty()) << "a later run goes on";
+}
+
 TEST_F(DownloadTest, DoesNotResumeFromAWeakTag) {
   RawServer server({whole(100'000, "W/\"v1\"")});
-  EXPECT_EQ(failure(download(server)), ErrorKind::network);
+  EXPECT_EQ(failure(without_digest(server)), ErrorKind::network);
   EXPECT_TRUE(left().empty());
 }
 

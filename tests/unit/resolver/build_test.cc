@@ -9,6 +9,7 @@
 #include "fake_index.h"
 #include "resolver/install/build_system.h"
 #include "resolver/lock/build_pins.h"
+#include "resolver/lock/merge.h"
 #include "resolver/standards/requirement.h"
 
 namespace dae::resolver {
@@ -394,6 +395,38 @@ TEST_F(Build, TwoAtOnceMakeOneWheel) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(digests[0], digests[1]);
   EXPECT_EQ(built_wheels(), 1u);
+}
+
+TEST_F(Build, PinsOfBothSidesOfAMergeStay) {
+  const auto with = [&](const LockedPackage& package, const LockedPackage& pin) {
+    Lock lock;
+    lock.targets = {python_.target()};
+    lock.packages = {package};
+    add_build(lock, build_name(package.name, package.version), {"tool"}, {pin});
+    return lock;
+  };
+  const Lock ours = with(sdist_package("a", ""), packages_["tool"]);
+  const Lock theirs = with(sdist_package("b", ""), wheel_package("tool", "2.0", kTool));
+  const Lock merged = merge_locks(Lock(), ours, theirs).lock;
+  ASSERT_EQ(merged.builds.size(), 2u);
+  EXPECT_EQ(pins_of(merged, *builds_of(merged, "a==1.0").at(0)).value().at(0).version, "1.0");
+  EXPECT_EQ(pins_of(merged, *builds_of(merged, "b==1.0").at(0)).value().at(0).version, "2.0");
+  // Alike builds share one entry.
+  Lock shared = ours;
+  add_build(shared, "z", {"tool"}, {packages_["tool"]});
+  ASSERT_EQ(shared.builds.size(), 1u);
+  EXPECT_EQ(shared.builds[0].packages, (std::vector<std::string>{"a==1.0", "z"}));
+}
+
+TEST_F(Build, ALockWhoseBuildNamesNoPackageOfItIsRefused) {
+  Lock lock;
+  lock.targets = {python_.target()};
+  lock.packages = {sdist_package("a", "")};
+  add_build(lock, "a==1.0", {"tool"}, {packages_["tool"]});
+  const std::string text = replace_all(render_lock(lock), "{package = \"tool==1.0\"}", "{package = \"tool==2.0\"}");
+  const Error error = error_of([&] { parse_lock(text, "pylock.toml"); });
+  EXPECT_EQ(error.kind(), ErrorKind::bad_input);
+  EXPECT_NE(std::string(error.what()).find("a pin is not among `build-packages`"), std::string::npos) << error.what();
 }
 
 class BuildTable : public EnvironmentFixture {

@@ -1,4 +1,12 @@
 // Selected files come into the blob store, or do not; sdists become wheels.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <random>
+#include <thread>
+
+#include "base/clock.h"
 #include "environment_fixture.h"
 #include "fake_index.h"
 #include "resolver/install/build.h"
@@ -174,6 +182,321 @@ TEST_F(Fetch, AnSdistIsBuiltOnceAndItsMetadataComesFromTheSameBuild) {
   EXPECT_EQ(error.kind(), ErrorKind::failed);
   EXPECT_EQ(error.subject(), "a-1.0.zip");
   EXPECT_NE(error.cause().find("no compiler here"), std::string::npos) << error.cause();
+}
+
+// ---- what breaks on the way
+
+// One server for files that come in pieces, late, or not at all.
+class FetchFromAfar : public Fetch {
+ protected:
+  struct Offer {
+    std::string bytes;
+    std::vector<size_t> cuts;   // the n-th answer ends after so many bytes; past the end: whole
+    std::vector<int> statuses;  // the n-th answer, before any bytes
+    bool ranges = true;
+    int pause_ms = 0;
+  };
+  Selected offer(const std::string& name, Offer offer) {
+    Selected out;
+    out.name = name;
+    out.version = "1.0";
+    out.is_wheel = true;
+    out.file.name = name + "-1.0-py3-none-any.whl";
+    out.file.url = server_->url() + "/" + out.file.name;
+    out.file.sha256 = Digest::of(offer.bytes).hex();
+    out.file.size_bytes = offer.bytes.size();
+    std::scoped_lock lock(mutex_);
+    offers_["/" + out.file.name] = std::move(offer);
+    return out;
+  }
+  static std::string noise(size_t size, int seed = 1) {
+    std::minstd_rand random(static_cast<unsigned>(seed));
+    std::string out(size, '\0');
+    for (char& c : out) c = static_cast<char>(random() >> 8);
+    return out;
+  }
+  std::vector<WheelToInstall> fetch_with(const std::vector<Selected>& wanted, const FetchOptions& options) {
+    return fetch_selected(wanted, python_, *transport_, *blobs_, dir_.path() / "fetch-cache", *runner_, events_,
+                          options);
+  }
+  std::vector<std::string> parts() const { return list_dir(dir_.path() / "blobs" / "tmp"); }
+  Path part(const Selected& item) const { return blobs_->part(Digest::parse(item.file.sha256)); }
+  std::vector<std::string> ranges() const {
+    std::scoped_lock lock(mutex_);
+    return ranges_;
+  }
+
+  ServerResponse answer(const ServerRequest& request) {
+    Offer offer;
+    size_t number = 0;
+    {
+      std::scoped_lock lock(mutex_);
+      const auto found = offers_.find(request.path);
+      if (found == offers_.end()) return ServerResponse::not_found();
+      number = static_cast<size_t>(asked_[request.path]++);
+      order_.push_back(request.path);
+      ranges_.emplace_back(request.headers.get("Range"));
+      offer = found->second;
+      most_ = std::max(most_, ++now_);
+    }
+    SystemClock().sleep_ms(offer.pause_ms);
+    {
+      std::scoped_lock lock(mutex_);
+      --now_;
+    }
+    if (number < offer.statuses.size() && offer.statuses[number] != 200) {
+      ServerResponse out = ServerResponse::text(offer.statuses[number], "not now");
+      out.headers.add("Retry-After", "0");
+      return out;
+    }
+    size_t first = 0;
+    const std::string range(request.headers.get("Range"));
+    if (offer.ranges && range.starts_with("bytes=")) first = std::stoul(range.substr(6));
+    ServerResponse out = ServerResponse::text(first > 0 ? 206 : 200, "", "application/octet-stream");
+    if (first > 0) {
+      out.headers.add("Content-Range", "bytes " + std::to_string(first) + "-" + std::to_string(offer.bytes.size() - 1) +
+                                           "/" + std::to_string(offer.bytes.size()));
+    }
+    const size_t end = number < offer.cuts.size() ? std::max(first, offer.cuts[number]) : offer.bytes.size();
+    const bool cut = end < offer.bytes.size();
+    out.stream = [piece = offer.bytes.substr(first, end - first), cut](const auto& write) {
+      write(piece);
+      // The chunked body has no end then: the client sees a broken connection.
+      if (cut) throw Error(ErrorKind::failed, "cut");
+    };
+    return out;
+  }
+  std::unique_ptr<HttpServer> serve() {
+    ServerOptions options;
+    options.loops = 2;
+    std::vector<Route> routes;
+    routes.push_back({"GET", "/{*}", [this](const ServerRequest& request) { return answer(request); }});
+    return start_http_server(std::move(options), std::move(routes));
+  }
+
+  mutable std::mutex mutex_;
+  std::map<std::string, Offer> offers_;
+  std::map<std::string, int> asked_;
+  std::vector<std::string> order_, ranges_;
+  int now_ = 0, most_ = 0;
+  std::unique_ptr<HttpServer> server_ = serve();
+};
+
+TEST_F(FetchFromAfar, GoesOnWhereTheConnectionBroke) {
+  const std::string bytes = noise(900'000);
+  const Selected wanted = offer("a", {bytes, {300'000, 600'000}, {}});
+  fetch({wanted});
+  EXPECT_EQ(blobs_->read(Digest::of(bytes)), bytes);
+  ASSERT_EQ(ranges().size(), 3u);
+  EXPECT_EQ(ranges()[0], "");
+  // What the client had taken from the broken answers is some beginning of what was sent.
+  for (const size_t n : {1, 2}) EXPECT_TRUE(ranges()[n].starts_with("bytes=")) << ranges()[n];
+  EXPECT_TRUE(parts().empty());
+}
+
+TEST_F(FetchFromAfar, BeginsAgainWhereTheServerKnowsNoRanges) {
+  const std::string bytes = noise(500'000);
+  fetch({offer("a", {bytes, {300'000}, {}, false})});
+  EXPECT_EQ(blobs_->read(Digest::of(bytes)), bytes);
+  EXPECT_EQ(asked_.begin()->second, 2);
+}
+
+TEST_F(FetchFromAfar, AsksAgainWhenTheServerIsBusy) {
+  const std::string bytes = noise(1000);
+  fetch({offer("a", {bytes, {}, {503, 429}})});
+  EXPECT_TRUE(blobs_->has(Digest::of(bytes)));
+  EXPECT_EQ(asked_.begin()->second, 3);
+}
+
+TEST_F(FetchFromAfar, KeepsWhatHasComeWhenTheServerGoesAwayAndGoesOnWithItLater) {
+  const std::string bytes = noise(900'000);
+  const Selected wanted = offer("a", {bytes, {300'000, 300'010, 300'020, 300'030, 300'040, 300'050, 300'060}, {}});
+  const Error error = error_of([&] { fetch({wanted}); });
+  EXPECT_EQ(error.kind(), ErrorKind::network);
+  EXPECT_EQ(error.subject(), wanted.file.name);
+  EXPECT_NE(error.cause().find(wanted.file.url), std::string::npos) << error.cause();
+  EXPECT_NE(error.hint(), "");
+  EXPECT_FALSE(blobs_->has(Digest::of(bytes)));
+  ASSERT_TRUE(exists(part(wanted)));
+  const auto kept = file_info(part(wanted))->size_bytes;
+  EXPECT_GE(kept, 300'000u);
+  offers_.begin()->second.cuts.clear();
+  fetch({wanted});
+  EXPECT_EQ(ranges().back(), "bytes=" + std::to_string(kept) + "-");
+  EXPECT_EQ(blobs_->read(Digest::of(bytes)), bytes);
+  EXPECT_TRUE(parts().empty());
+}
+
+TEST_F(FetchFromAfar, GoesOnAfterAKillAtAnyByte) {
+  const std::string bytes = noise(400'000);
+  for (const size_t had : {1u, 65'536u, 399'999u, 400'000u}) {
+    const Selected wanted = offer("a", {bytes, {}, {}});
+    write_file_atomic(part(wanted), bytes.substr(0, had));
+    ranges_.clear();
+    fetch({wanted});
+    EXPECT_EQ(blobs_->read(Digest::of(bytes)), bytes) << had;
+    if (had < bytes.size()) {
+      EXPECT_EQ(ranges(), std::vector<std::string>{"bytes=" + std::to_string(had) + "-"});
+    } else {
+      EXPECT_TRUE(ranges().empty()) << "nothing was missing but the name";
+    }
+    blobs_->remove(Digest::of(bytes));
+  }
+}
+
+TEST_F(FetchFromAfar, NeverTrustsWhatAnEarlierRunLeft) {
+  const std::string bytes = noise(400'000);
+  const Selected wanted = offer("a", {bytes, {}, {}});
+  for (const std::string& left : {noise(100'000, 2), noise(400'000, 2), noise(500'000, 2)}) {
+    write_file_atomic(part(wanted), left);
+    fetch({wanted});
+    EXPECT_EQ(blobs_->read(Digest::of(bytes)), bytes);
+    blobs_->remove(Digest::of(bytes));
+    EXPECT_TRUE(parts().empty());
+  }
+}
+
+TEST_F(FetchFromAfar, EndsWithTheFirstByteTooMany) {
+  Selected wanted = offer("a", {noise(8 << 20), {}, {}});
+  wanted.file.size_bytes = 1000;
+  const Error error = error_of([&] { fetch({wanted}); });
+  EXPECT_EQ(error.kind(), ErrorKind::verification);
+  EXPECT_EQ(error.subject(), wanted.file.name);
+  EXPECT_TRUE(parts().empty());
+}
+
+TEST_F(FetchFromAfar, LeavesNothingOfAFileWithAnotherDigest) {
+  Selected wanted = offer("a", {noise(300'000), {100'000}, {}});
+  wanted.file.sha256 = std::string(64, '3');
+  EXPECT_EQ(error_of([&] { fetch({wanted}); }).kind(), ErrorKind::verification);
+  EXPECT_TRUE(parts().empty());
+  EXPECT_EQ(blobs(), 0u);
+}
+
+TEST_F(FetchFromAfar, AsksAHostForNoMoreAtOnceThanItMay) {
+  std::vector<Selected> wanted;
+  for (int i = 0; i < 12; ++i) wanted.push_back(offer("p" + std::to_string(i), {noise(100, i + 1), {}, {}, true, 10}));
+  FetchOptions options;
+  options.max_per_host = 3;
+  fetch_with(wanted, options);
+  EXPECT_EQ(blobs(), 12u);
+  EXPECT_LE(most_, 3);
+  EXPECT_GT(most_, 1) << "they were fetched one after the other";
+}
+
+TEST_F(FetchFromAfar, BeginsWithTheLargest) {
+  std::vector<Selected> wanted;
+  for (int i : {2, 5, 1, 4, 3})
+    wanted.push_back(offer("p" + std::to_string(i), {noise(1000u * static_cast<unsigned>(i)), {}, {}}));
+  FetchOptions options;
+  options.max_per_host = 1;
+  fetch_with(wanted, options);
+  ASSERT_EQ(order_.size(), 5u);
+  for (size_t i = 0; i < 5; ++i) EXPECT_TRUE(order_[i].starts_with("/p" + std::to_string(5 - i))) << order_[i];
+}
+
+TEST_F(FetchFromAfar, TellsOfEachWheelOnceWhenItIsThere) {
+  std::vector<Selected> wanted;
+  for (int i = 0; i < 5; ++i) wanted.push_back(offer("p" + std::to_string(i), {noise(1000, i + 1), {}, {}}));
+  wanted.push_back(wanted[0]);
+  wanted.back().name = "again";
+  fetch({wanted[4]});
+  std::mutex mutex;
+  std::vector<std::string> told;
+  FetchOptions options;
+  options.on_wheel = [&](const WheelToInstall& wheel) {
+    std::scoped_lock lock(mutex);
+    EXPECT_TRUE(blobs_->has(wheel.digest));
+    told.push_back(wheel.name);
+  };
+  fetch_with(wanted, options);
+  std::ranges::sort(told);
+  EXPECT_EQ(told, (std::vector<std::string>{"again", "p0", "p1", "p2", "p3", "p4"}));
+  EXPECT_EQ(order_.size(), 5u) << "one download for one file";
+}
+
+TEST_F(FetchFromAfar, ManyAtOnceFetchAFileOnce) {
+  const std::string bytes = noise(3'000'000);
+  const Selected wanted = offer("a", {bytes, {}, {}, true, 50});
+  std::vector<std::thread> others;
+  for (int i = 0; i < 4; ++i) {
+    others.emplace_back([&] {
+      // As in another process: a client and a store of its own.
+      const auto transport = make_http_client();
+      const auto blobs = open_blob_store(dir_.path() / "blobs", Durability::none);
+      NullSink quiet;
+      fetch_selected({wanted}, python_, *transport, *blobs, dir_.path() / "fetch-cache", *runner_, quiet);
+      EXPECT_EQ(blobs->read(Digest::of(bytes)), bytes);
+    });
+  }
+  for (std::thread& other : others) other.join();
+  EXPECT_EQ(order_.size(), 1u);
+  EXPECT_TRUE(parts().empty());
+}
+
+TEST_F(FetchFromAfar, OneThatIsKilledDoesNotHoldUpTheOther) {
+  const std::string bytes = noise(600'000);
+  const Selected wanted = offer("a", {bytes, {}, {}, true, 20'000});
+  const pid_t child = fork();
+  if (child == 0) {
+    try {
+      const auto transport = make_http_client();
+      fetch_selected({wanted}, python_, *transport, *blobs_, dir_.path() / "fetch-cache", *runner_, events_);
+    } catch (const std::exception&) {
+    }
+    _exit(0);
+  }
+  while (!exists(part(wanted))) SystemClock().sleep_ms(1);
+  {
+    std::scoped_lock lock(mutex_);
+    offers_.begin()->second.pause_ms = 0;
+  }
+  std::thread killer([&] {
+    SystemClock().sleep_ms(100);
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+  });
+  fetch({wanted});
+  killer.join();
+  EXPECT_EQ(blobs_->read(Digest::of(bytes)), bytes);
+}
+
+TEST_F(FetchFromAfar, NamesAllThatIsMissingOffline) {
+  const std::vector<Selected> wanted{offer("a", {"1", {}, {}}), offer("b", {"2", {}, {}}), offer("c", {"3", {}, {}})};
+  fetch({wanted[1]});
+  FetchOptions options;
+  options.offline = true;
+  const Error error = error_of([&] { fetch_with(wanted, options); });
+  EXPECT_EQ(error.kind(), ErrorKind::refused);
+  EXPECT_EQ(error.cause(), "a-1.0-py3-none-any.whl, c-1.0-py3-none-any.whl");
+  EXPECT_EQ(fetch_with({wanted[1]}, options).size(), 1u);
+  EXPECT_EQ(order_.size(), 1u);
+}
+
+TEST_F(FetchFromAfar, ABlobThatAPowerCutToreIsFetchedAgain) {
+  const std::string bytes = noise(10'000);
+  const Selected wanted = offer("a", {bytes, {}, {}});
+  fetch({wanted});
+  const Path path = blobs_->path(Digest::of(bytes));
+  for (const size_t left : {0u, 5'000u}) {
+    remove_file(path);
+    write_file_atomic(path, bytes.substr(0, left));
+    fetch({wanted});
+    EXPECT_EQ(blobs_->read(Digest::of(bytes)), bytes);
+  }
+  EXPECT_EQ(order_.size(), 3u);
+}
+
+TEST_F(FetchFromAfar, NamesFileAndAddressButNoPassword) {
+  Selected wanted = offer("a", {"x", {}, {}});
+  offers_.clear();
+  wanted.file.url.insert(wanted.file.url.find("//") + 2, "alice:s3cret@");
+  const Error error = error_of([&] { fetch({wanted}); });
+  EXPECT_EQ(error.kind(), ErrorKind::not_found);
+  EXPECT_EQ(error.subject(), wanted.file.name);
+  EXPECT_NE(error.cause().find("404"), std::string::npos) << error.cause();
+  EXPECT_NE(error.cause().find(wanted.file.name), std::string::npos) << error.cause();
+  EXPECT_EQ(std::string(error.what()).find("s3cret"), std::string::npos) << error.what();
 }
 
 }  // namespace
