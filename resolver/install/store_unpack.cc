@@ -10,6 +10,7 @@
 #include "resolver/install/owners.h"
 #include "resolver/install/record.h"
 #include "resolver/install/store_entry.h"
+#include "resolver/install/store_hash.h"
 #include "resolver/install/store_origin.h"
 
 namespace dae::resolver {
@@ -20,7 +21,7 @@ constexpr std::string_view kSite = "site/";
 // A part is what a thread takes at a time: enough to forget the cost of taking it, few enough bytes that the last ones
 // keep all threads busy.
 constexpr uint64_t kPartBytes = 2 << 20, kFileCost = 16 << 10;
-constexpr uint64_t kLongestScript = 64 << 20;
+constexpr uint64_t kLongestScript = 64 << 20, kLongFile = 16 << 20;
 constexpr mode_t kPlainFile = 0444, kProgram = 0555, kSealedDir = 0555;
 
 std::string sha256_of(std::string_view bytes) {
@@ -90,9 +91,15 @@ void StoreUnpack::unpack_file(PlacedFile& file) {
     out = to_->create(file.path.c_str(), file.executable ? kProgram : kPlainFile);
     if (!out) throw_broken_wheel(fmt::format("`{}` is there twice", member.name), wheel_.file_name);
   }
+  std::optional<BesideHash> beside;
+  if (member.size_bytes >= kLongFile) beside.emplace(hash);
   bool is_first = true;
   zip_->read(member, [&](std::string_view piece) {
-    hash.update(piece);
+    if (beside) {
+      beside->update(piece);
+    } else {
+      hash.update(piece);
+    }
     if (!out) return;
     if (is_first && is_script && has_python_shebang(piece)) {
       const std::scoped_lock lock(mutex_);
@@ -102,6 +109,7 @@ void StoreUnpack::unpack_file(PlacedFile& file) {
     origins.feed(piece);
     out->write(piece);
   });
+  if (beside) beside->finish();
   std::string sha256 = hash.sha256_if_equal();
   if (sha256.empty())
     throw_unverified_wheel(fmt::format("`{}` is not what RECORD says", member.name), wheel_.file_name);

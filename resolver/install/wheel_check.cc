@@ -52,6 +52,12 @@ bool is_installers(std::string_view path, std::string_view dist_info) {
   return path == "/INSTALLER" || path == "/REQUESTED" || path == "/direct_url.json";
 }
 
+// "activate", "activate.fish", "activate_this.py" …
+bool activates(std::string_view script) {
+  const std::string name = lower(script);
+  return name == "activate" || name.starts_with("activate.") || name == "activate_this.py";
+}
+
 class Checking {
  public:
   Checking(const ZipFile& wheel, const std::string& name, const std::string& version, const EnvLayout& layout)
@@ -64,10 +70,12 @@ class Checking {
     check_format();
     check_metadata();
     match_record();
+    read_entry_points();
     for (PlacedFile& file : out_.files) place(file);
     check_directories();
     std::ranges::sort(out_.data, {}, &StoredWheel::DataFile::target);
-    read_entry_points();
+    // What stands in "bin" already is the wheel's own.
+    std::erase_if(out_.entry_points, [&](const EntryPoint& entry) { return claimed_.contains("bin/" + entry.name); });
     return std::move(out_);
   }
 
@@ -164,8 +172,9 @@ class Checking {
     if (scheme == "purelib" || scheme == "platlib") {
       place_in_site(file, inner);
     } else if (scheme == "headers") {
-      place_data(file, rest, layout_.headers(distribution_of_stem()) + "/" + inner);
+      place_data(file, rest, layout_.headers(name_) + "/" + inner);
     } else if (scheme == "scripts") {
+      if (is_wrapper(inner)) return;
       file.executable = true;  // not every archiver keeps the mode
       place_data(file, rest, "bin/" + inner);
     } else {
@@ -182,9 +191,17 @@ class Checking {
     place_data(file, source, target);
   }
 
-  // Headers stand under the name as the wheel writes it, its underscores being dashes again: where pip puts them.
-  std::string distribution_of_stem() const {
-    return replace_all(out_.dist_info.substr(0, out_.dist_info.find('-')), "_", "-");
+  // Old wheels bring the launchers of their entry points themselves, for the system they were made on: replaced, as pip
+  // does it.
+  bool is_wrapper(std::string_view script) const {
+    script = script.substr(script.rfind('/') + 1);  // npos + 1 is 0
+    const std::string name = lower(script);
+    for (const std::string_view end : {".exe", "-script.py", ".pya"}) {
+      if (!name.ends_with(end)) continue;
+      script.remove_suffix(end.size());
+      break;
+    }
+    return scripts_.contains(std::string(script));
   }
 
   void place_in_site(PlacedFile& file, std::string_view inner) {
@@ -206,8 +223,9 @@ class Checking {
                   wheel_.subject());
     }
     const bool ours = std::ranges::find(kOurs, target) != std::end(kOurs);
-    if (ours || (path.parent_path() == "bin" && is_interpreter_name(path.filename().string()))) {
-      throw Error(ErrorKind::refused, fmt::format("`{}` belongs to the environment itself", target), wheel_.subject());
+    const bool in_bin = path.parent_path() == "bin";
+    if (ours || (in_bin && (is_interpreter_name(path.filename().string()) || activates(path.filename().string())))) {
+      belongs_to_environment(target);
     }
     file.path = "data/" + std::string(source);
     claim(target, file);
@@ -245,11 +263,14 @@ class Checking {
   void read_entry_points() {
     const ZipMember* member = wheel_.find(out_.dist_info + "/entry_points.txt");
     if (member == nullptr) return;
-    std::unordered_set<std::string> seen;
     for (EntryPoint& entry : script_entry_points(wheel_.read(*member, kTextLimit), wheel_.subject())) {
-      if (claimed_.contains("bin/" + entry.name) || !seen.insert(entry.name).second) continue;
-      out_.entry_points.push_back(std::move(entry));
+      if (activates(entry.name)) belongs_to_environment("bin/" + entry.name);
+      if (scripts_.insert(entry.name).second) out_.entry_points.push_back(std::move(entry));
     }
+  }
+
+  [[noreturn]] void belongs_to_environment(const std::string& target) const {
+    throw Error(ErrorKind::refused, fmt::format("`{}` belongs to the environment itself", target), wheel_.subject());
   }
 
   const ZipFile& wheel_;
@@ -257,6 +278,7 @@ class Checking {
   const std::string& version_;
   const EnvLayout& layout_;
   std::string data_dir_;                              // "Flask-3.1.2.data", or ""
+  std::unordered_set<std::string> scripts_;           // names of entry points
   std::map<std::string, const PlacedFile*> claimed_;  // by the path in the environment
   CheckedWheel out_;
 };

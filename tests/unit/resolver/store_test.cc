@@ -48,7 +48,7 @@ TEST_F(Store, AnEntryHoldsOneOfEverythingInItsPlace) {
   EXPECT_FALSE(data_of(wheel, "bin/fancy-shell").rewrite);
   EXPECT_TRUE(data_of(wheel, "bin/fancy-shell").executable);
   EXPECT_EQ(data_of(wheel, "share/fancy/readme.txt").size_bytes, 8u);
-  EXPECT_EQ(data_of(wheel, "include/site/python" + python_.python_version() + "/Fancy-Pkg/fancy.h").source,
+  EXPECT_EQ(data_of(wheel, "include/site/python" + python_.python_version() + "/fancy-pkg/fancy.h").source,
             "data/headers/fancy.h");
   ASSERT_EQ(wheel.entry_points.size(), 3u);
   EXPECT_EQ(wheel.entry_points[1].object, "App.run");
@@ -94,13 +94,24 @@ TEST_F(Store, DataBelowSitePackagesJoinsTheRest) {
   EXPECT_TRUE(exists(wheel.site() / "pkg/x.py") && exists(wheel.site() / "pkg/y.py"));
 }
 
-TEST_F(Store, AScriptOfTheWheelGoesBeforeAGeneratedOne) {
+TEST_F(Store, LaunchersThatAWheelBringsForItsEntryPointsAreReplaced) {
   const StoredWheel wheel = unpack(WheelBuilder("a", "1")
                                        .data("scripts/tool", "#!/bin/sh\n")
-                                       .entry_points("[console_scripts]\ntool = a:x\nother = a:x\nother = a:y\n"));
-  ASSERT_EQ(wheel.entry_points.size(), 1u);
-  EXPECT_EQ(wheel.entry_points[0].name, "other");
-  EXPECT_EQ(wheel.entry_points[0].object, "x");
+                                       .data("scripts/tool.EXE", "MZ")
+                                       .data("scripts/tool-script.py", "#!python\n")
+                                       .data("scripts/tool.pya", "")
+                                       .data("scripts/more", "#!/bin/sh\n")
+                                       .data("data/bin/own", "#!/bin/sh\n")
+                                       .entry_points("[console_scripts]\ntool = a:x\nother = a:x\nother = a:y\n"
+                                                     "[gui_scripts]\nown = a:z\n"));
+  expect_to_be_whole(wheel);
+  ASSERT_EQ(wheel.entry_points.size(), 2u);
+  EXPECT_EQ(wheel.entry_points[0].name, "tool");
+  EXPECT_EQ(wheel.entry_points[1].name, "other");
+  EXPECT_EQ(wheel.entry_points[1].object, "x");
+  ASSERT_EQ(wheel.data.size(), 2u);
+  EXPECT_EQ(wheel.data[0].target, "bin/more");
+  EXPECT_EQ(wheel.data[1].target, "bin/own") << "no script, but a file of its own";
 }
 
 TEST_F(Store, BytecodeIsMadeOnceAndNeverOverThatOfTheWheel) {
@@ -186,10 +197,13 @@ TEST_F(Store, BytecodeIsAddedToAnEntryWithoutUnpackingAgain) {
 
 TEST_F(Store, AFileLargerThanMemoryShouldHoldIsWrittenInPieces) {
   std::string bytes;
-  for (int i = 0; bytes.size() < (9u << 20); ++i) bytes += std::to_string(i) + "\n";
+  for (int i = 0; bytes.size() < (17u << 20); ++i) bytes += std::to_string(i) + "\n";
   const StoredWheel wheel = unpack(WheelBuilder("a", "1").file("big.txt", bytes));
   expect_to_be_whole(wheel);
   EXPECT_EQ(sha256_file(wheel.site() / "big.txt"), Digest::of(bytes));
+  const std::string other = "sha256=" + digest_base64url(Digest::of(bytes + "x"));
+  const WheelToInstall wrong = stored(WheelBuilder("a", "2").file("big.txt", bytes).record("big.txt", other + ","));
+  EXPECT_EQ(error_of([&] { unpack({wrong}); }).kind(), ErrorKind::verification);
 }
 
 TEST_F(Store, ManySmallFilesAreUnpackedByAllThreads) {

@@ -102,14 +102,15 @@ TEST_P(ProtectedNames, TheEnvironmentsOwnFilesCannotBeReplaced) {
 }
 INSTANTIATE_TEST_SUITE_P(, ProtectedNames,
                          ::testing::Values("bin/python", "bin/Python3", "bin/python3.11", "bin/PYTHONW", "pyvenv.cfg",
-                                           "dae-env.json", ".dae-lock"));
+                                           "dae-env.json", ".dae-lock", "bin/activate", "bin/Activate.ps1",
+                                           "bin/activate_this.py"));
 
 TEST_F(WheelCheck, NoScriptTakesTheInterpretersPlace) {
-  for (const char* entry : {"python = a:x", "Python3.12 = a:x", "python3w = a:x"}) {
+  for (const char* entry : {"python = a:x", "Python3.12 = a:x", "python3w = a:x", "activate.fish = a:x"}) {
     EXPECT_EQ(refused_with(a().entry_points(std::string("[console_scripts]\n") + entry)), ErrorKind::refused) << entry;
   }
   EXPECT_EQ(refused_with(a().data("scripts/python", "#!python\n")), ErrorKind::refused);
-  unpack(a().entry_points("[console_scripts]\npython-thing = a:x\npythonista = a:x\n"));
+  unpack(a().entry_points("[console_scripts]\npython-thing = a:x\npythonista = a:x\nactivate-it = a:x\n"));
 }
 
 TEST(EntryPoints, AreReadCaseSensitivelyAndWithoutExtras) {
