@@ -80,7 +80,9 @@ class RegistryPreparer final : public ReleasePreparer {
     const auto python = resolver::find_interpreter(runner_, python_, specifiers);
     const auto plan = resolver::plan_install(dir / "env", python, wheels_of(manifest));
     NullSink silent;
-    resolver::apply_install(plan, dir / "env", python, *blobs, {layout.unpacked()}, silent);
+    // One link a package, with bytecode made once: the store of a node is its own, and kept as long as its releases.
+    const resolver::StorePaths store{layout.unpacked(), true, false, resolver::LinkMode::symlink};
+    resolver::apply_install(plan, dir / "env", python, *blobs, store, silent);
   }
 
  private:
