@@ -7,6 +7,7 @@
 #include "cli/build_tools.h"
 #include "cli/local_state.h"
 #include "cli/user_config.h"
+#include "resolver/install/interpreter_choice.h"
 
 namespace dae::cli {
 
@@ -110,8 +111,29 @@ std::string app_name_or_here(const std::string& argument) {
   return builder::find_app_file(std::filesystem::current_path()).config.name;
 }
 
+namespace {
+
+// What app.yaml does not say, the project may. A text that is no specifier is complained of where projects are read.
+std::string requires_python_of(const Path& project) {
+  const auto text = read_file_if_exists(project, 16 << 20);
+  if (!text || text->find("requires-python") == std::string::npos) return "";
+  const Value root = parse_toml(*text, project.string()).root;
+  const Value* table = root.find("project");
+  const Value* found = table != nullptr ? table->find("requires-python") : nullptr;
+  return found != nullptr && found->is_string() && resolver::SpecifierSet::try_parse(found->as_string())
+             ? found->as_string()
+             : "";
+}
+
+}  // namespace
+
 resolver::Interpreter interpreter_for(Context& context, const builder::AppFile& app, const std::string& flag) {
-  return resolver::find_interpreter(*context.runner, flag, resolver::SpecifierSet::parse(app.config.python));
+  resolver::InterpreterChoice choice{flag, app.dir, app.config.python, "app.yaml"};
+  if (choice.allowed.empty()) {
+    choice.allowed = requires_python_of(app.dir / "pyproject.toml");
+    choice.allowed_origin = "pyproject.toml";
+  }
+  return resolver::choose_interpreter(*context.runner, choice);
 }
 
 }  // namespace dae::cli

@@ -78,6 +78,7 @@ Path unpacked_dir();
 
 // The name of the app to act on: the argument, else that of app.yaml here.
 std::string app_name_or_here(const std::string& argument);
+// `flag`, $DAE_PYTHON, .python-version, whatever fits; always within app.yaml's `python`, else `requires-python`.
 resolver::Interpreter interpreter_for(Context& context, const builder::AppFile& app, const std::string& flag);
 
 }  // namespace dae::cli

@@ -9,7 +9,9 @@
 #include "base/strings.h"
 #include "base/value.h"
 #include "resolver/install/interpreter_memory.h"
+#include "resolver/install/interpreter_places.h"
 #include "resolver/install/interpreter_probe.h"
+#include "resolver/install/interpreter_wish.h"
 
 namespace dae::resolver {
 namespace {
@@ -22,6 +24,14 @@ std::string platform_name(const Value& answer) {
   if (answer.get_integer("bits") == 32 && platform == "linux_x86_64") return "linux_i686";
   if (answer.get_integer("bits") == 32 && platform == "linux_aarch64") return "linux_armv8l";
   return platform;
+}
+
+// Goes into paths: nothing but a folder of packages below lib. Empty: what is usual.
+std::string checked_site(const std::string& relative) {
+  const bool usable = relative.starts_with("lib") && relative.ends_with("/site-packages") && relative.size() < 200 &&
+                      Path(relative).lexically_normal() == Path(relative);
+  // An environment's lib64 is a link to its lib.
+  return !usable ? "" : relative.starts_with("lib64/") ? "lib" + relative.substr(5) : relative;
 }
 
 std::string tail_of(const ProcessResult& result) {
@@ -59,6 +69,9 @@ ProbeResult run_probe(ProcessRunner& runner, const Path& executable) {
     python.cache_tag = answer.at("cache_tag").as_string();
     python.soabi = answer.get_string("soabi");
     python.free_threaded = answer.get_bool("free_threaded");
+    python.base_prefix = answer.get_string("base_prefix");
+    python.externally_managed = answer.get_bool("externally_managed");
+    python.site_packages = checked_site(answer.get_string("site_packages"));
   } catch (const Error& error) {
     return {std::nullopt, "its answer makes no sense: " + error.message()};
   }
@@ -75,100 +88,78 @@ ProbeResult probe(ProcessRunner& runner, const Path& given) {
   return result;
 }
 
-// Executables of one name in every directory of PATH, in its order.
-std::vector<Path> in_path(const std::string& name) {
-  std::vector<Path> out;
-  for (const std::string& dir : split(env_var("PATH").value_or("/usr/local/bin:/usr/bin:/bin"), ':')) {
-    if (dir.empty()) continue;
-    if (const auto found = find_program(name, dir)) out.push_back(*found);
-  }
-  return out;
-}
-
-// "python3.12" -> 12
-std::optional<int64_t> minor_of(std::string_view name) {
-  constexpr std::string_view kPrefix = "python3.";
-  return name.starts_with(kPrefix) ? parse_int(name.substr(kPrefix.size())) : std::nullopt;
-}
-
-// pythonX.Y of every directory of PATH, newest first; for one version in the order of PATH.
-std::vector<Path> versioned_in_path() {
-  std::vector<std::pair<int64_t, Path>> found;
-  for (const std::string& dir : split(env_var("PATH").value_or("/usr/local/bin:/usr/bin:/bin"), ':')) {
-    for (const std::string& name : dir.empty() ? std::vector<std::string>() : list_dir(dir)) {
-      if (const auto minor = minor_of(name)) found.emplace_back(*minor, Path(dir) / name);
-    }
-  }
-  std::ranges::stable_sort(found, [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::vector<Path> out;
-  for (auto& [minor, path] : found) out.push_back(std::move(path));
-  return out;
-}
-
-// pyenv and its kin keep all versions in a folder beside the one with the launchers that stands in PATH.
-std::vector<Path> beside_shims() {
-  std::vector<std::pair<Version, Path>> found;
-  for (const std::string& dir : split(env_var("PATH").value_or(""), ':')) {
-    if (Path(dir).filename() != "shims") continue;
-    for (const char* folder : {"versions", "installs/python"}) {
-      const Path versions = Path(dir).parent_path() / folder;
-      for (const std::string& name : list_dir(versions)) {
-        const auto version = Version::try_parse(name);
-        if (version && exists(versions / name / "bin/python3")) {
-          found.emplace_back(*version, versions / name / "bin/python3");
-        }
-      }
-    }
-  }
-  std::ranges::stable_sort(found, [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::vector<Path> out;
-  for (auto& [version, path] : found) out.push_back(std::move(path));
-  return out;
-}
-
 class Search {
  public:
-  Search(ProcessRunner& runner, SpecifierSet specifiers) : runner_(runner), specifiers_(std::move(specifiers)) {}
+  Search(ProcessRunner& runner, PythonWish wish, const SpecifierSet& specifiers)
+      : runner_(runner), wish_(std::move(wish)), wanted_(wish_.specifiers()), specifiers_(specifiers) {}
 
   std::optional<Interpreter> first_of(const std::vector<Path>& candidates) {
     for (const Path& candidate : candidates) {
       if (!tried_.insert(candidate).second) continue;
       ProbeResult result = probe(runner_, candidate);
-      if (result.interpreter && specifiers_.contains(Version::parse(result.interpreter->version))) {
-        return std::move(result.interpreter);
-      }
-      note(candidate, result);
+      const std::string reason = result.interpreter ? misfit(*result.interpreter) : result.failure;
+      if (reason.empty()) return std::move(result.interpreter);
+      note(candidate, result, reason);
     }
     return std::nullopt;
   }
 
   [[noreturn]] void give_up() const {
-    const std::string text = specifiers_.text();
+    std::string what;
+    for (const std::string& text : {wish_text(), specifiers_.text()}) {
+      if (!text.empty()) what += (what.empty() ? "`" : " and `") + text + "`";
+    }
+    const std::string version = wish_.version.empty() ? "3.12" : wish_text();
     throw Error(ErrorKind::not_found,
-                text.empty() ? "no usable Python interpreter" : fmt::format("no Python interpreter fits `{}`", text),
-                "", "install one, put it in PATH, or name it by its path")
-        .because(!seen_.empty()       ? "seen: " + join(seen_, ", ")
-                 : !failures_.empty() ? "seen: " + join(failures_, ", ")
-                                      : "there is no python3 in PATH");
+                what.empty() ? "no usable Python interpreter" : "no Python interpreter fits " + what, "",
+                fmt::format("install one (`uv python install {0}`, `pyenv install {0}`, or your system's package), or "
+                            "name one by its path with `--python`",
+                            version))
+        .because(!seen_.empty()       ? "seen:\n" + join(seen_, "\n")
+                 : !failures_.empty() ? "seen:\n" + join(failures_, "\n")
+                                      : "there is no python3 in PATH, and no version manager keeps one");
   }
 
  private:
+  std::string wish_text() const { return wish_.version + (wish_.free_threaded ? "t" : ""); }
+
+  std::string misfit(const Interpreter& python) const {
+    const Version version = Version::parse(python.version);
+    if (!wanted_.contains(version)) return fmt::format("it is not {}", wish_text());
+    if (wish_.free_threaded && !python.free_threaded) return "it is not free-threaded";
+    if (!specifiers_.contains(version)) return fmt::format("`{}` excludes it", specifiers_.text());
+    return "";
+  }
+
   // Each version once, where it was found first: PATH often leads to one interpreter by several names. What does not
   // run at all (a version manager's shim for a version that is switched off) is told only when nothing else was seen.
-  void note(const Path& candidate, const ProbeResult& result) {
+  void note(const Path& candidate, const ProbeResult& result, const std::string& reason) {
     if (!result.interpreter) {
-      failures_.push_back(fmt::format("{} ({})", candidate.string(), result.failure));
+      failures_.push_back(fmt::format("{}: {}", candidate.string(), reason));
     } else if (versions_.insert(result.interpreter->version).second) {
-      seen_.push_back(fmt::format("{} ({})", result.interpreter->version, candidate.string()));
+      seen_.push_back(fmt::format("{} ({}): {}", result.interpreter->version, candidate.string(), reason));
     }
   }
 
   ProcessRunner& runner_;
-  SpecifierSet specifiers_;
+  const PythonWish wish_;
+  const SpecifierSet wanted_, specifiers_;
   std::set<Path> tried_;
   std::set<std::string> versions_;
   std::vector<std::string> seen_, failures_;
 };
+
+Interpreter named_by_path(ProcessRunner& runner, const std::string& wanted, const SpecifierSet& specifiers) {
+  Path path = wanted;
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    path /= exists(path / "bin/python3") ? "bin/python3" : "bin/python";
+  }
+  Interpreter python = probe_interpreter(runner, path);
+  if (specifiers.contains(Version::parse(python.version))) return python;
+  throw Error(ErrorKind::refused, fmt::format("Python {} does not fit `{}`", python.version, specifiers.text()),
+              wanted);
+}
 
 }  // namespace
 
@@ -202,21 +193,13 @@ Interpreter probe_interpreter(ProcessRunner& runner, const Path& executable) {
 }
 
 Interpreter find_interpreter(ProcessRunner& runner, const std::string& wanted, const SpecifierSet& specifiers) {
-  if (wanted.find('/') != std::string::npos) {
-    Interpreter python = probe_interpreter(runner, wanted);
-    if (specifiers.contains(Version::parse(python.version))) return python;
-    throw Error(ErrorKind::refused, fmt::format("Python {} does not fit `{}`", python.version, specifiers.text()),
-                wanted);
-  }
-  std::string version = wanted;
-  if (version.starts_with("python")) version.erase(0, 6);
-  if (!version.empty() && !Version::try_parse(version)) {
+  if (wanted.find('/') != std::string::npos) return named_by_path(runner, wanted, specifiers);
+  const auto wish = wanted.empty() ? std::optional(PythonWish{}) : parse_python_wish(wanted);
+  if (!wish) {
     throw Error(ErrorKind::usage, fmt::format("`{}` is neither a path nor a Python version", wanted), "",
                 "write it as `3.11` or as a path with a slash");
   }
-  const bool exact = std::ranges::count(version, '.') >= 2;
-  Search search(runner,
-                version.empty() ? specifiers : specifiers & SpecifierSet::parse("==" + version + (exact ? "" : ".*")));
+  Search search(runner, *wish, specifiers);
   // Each list is made when the one before held nothing: making them all costs more than the rest of a run with nothing
   // to do.
   const std::function<std::vector<Path>()> lists[] = {
@@ -224,10 +207,10 @@ Interpreter find_interpreter(ProcessRunner& runner, const std::string& wanted, c
         const auto active = find_program("python3");
         return active ? std::vector<Path>{*active} : std::vector<Path>{};
       },
-      versioned_in_path,
-      [] { return in_path("python3"); },
-      [] { return in_path("python"); },
-      beside_shims,
+      versioned_pythons_in_path,
+      [] { return pythons_in_path("python3"); },
+      [] { return pythons_in_path("python"); },
+      managed_pythons,
   };
   for (const auto& candidates : lists) {
     if (auto python = search.first_of(candidates())) return *python;

@@ -12,7 +12,7 @@
 namespace dae::resolver {
 namespace {
 
-constexpr int kFormat = 2;
+constexpr int kFormat = 3;
 
 Path memory_file() {
   return cache_dir() / "interpreters.json";
@@ -52,7 +52,10 @@ Value to_value(const ProbeResult& result) {
                         {"libc", python.libc},
                         {"cache_tag", python.cache_tag},
                         {"soabi", python.soabi},
-                        {"free_threaded", python.free_threaded}});
+                        {"free_threaded", python.free_threaded},
+                        {"site_packages", python.site_packages},
+                        {"base_prefix", python.base_prefix},
+                        {"externally_managed", python.externally_managed}});
 }
 
 std::optional<ProbeResult> from_value(const Value& value) {
@@ -70,6 +73,9 @@ std::optional<ProbeResult> from_value(const Value& value) {
   python.cache_tag = value.get_string("cache_tag");
   python.soabi = value.get_string("soabi");
   python.free_threaded = value.get_bool("free_threaded");
+  python.site_packages = value.get_string("site_packages");
+  python.base_prefix = value.get_string("base_prefix");
+  python.externally_managed = value.get_bool("externally_managed");
   out.interpreter = std::move(python);
   return out;
 }
@@ -118,8 +124,12 @@ void remember_probe(const Path& executable, const std::string& key, const ProbeR
   entry.set("key", key);
   probes.set(executable.string(), std::move(entry));
   memory.set("probes", std::move(probes));
-  make_dirs(memory_file().parent_path());
-  write_file_atomic(memory_file(), pretty_json(memory), 0644, Durability::none);
+  try {
+    make_dirs(memory_file().parent_path());
+    write_file_atomic(memory_file(), pretty_json(memory), 0644, Durability::none);
+  } catch (const Error&) {
+    // A cache that cannot be written costs a probe the next time.
+  }
 }
 
 }  // namespace dae::resolver

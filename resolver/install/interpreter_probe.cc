@@ -53,6 +53,18 @@ real = os.path.realpath(base)
 base_prefix = getattr(sys, "base_prefix", sys.prefix)
 if sys.prefix != base_prefix and real.startswith(os.path.realpath(sys.prefix) + os.sep):
     real = os.path.realpath(os.path.join(base_prefix, "bin", "python%d.%d" % sys.version_info[:2]))
+def site_packages():
+    # What an environment made of this interpreter has, below its root; Debian's own schemes are for the system.
+    names = sysconfig.get_scheme_names()
+    scheme = "venv" if "venv" in names else "posix_prefix"
+    root = "/environment"
+    path = sysconfig.get_path("purelib", scheme, {"base": root, "platbase": root, "installed_base": root})
+    return path[len(root) + 1:] if path.startswith(root + "/lib") else ""
+try:
+    site = site_packages()
+    managed = os.path.exists(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED"))
+except (AttributeError, KeyError, TypeError):
+    site, managed = "", False
 version = "%d.%d.%d" % sys.version_info[:3]
 level = {"alpha": "a", "beta": "b", "candidate": "rc"}.get(sys.version_info[3])
 if level:
@@ -63,6 +75,7 @@ sys.stdout.write(json.dumps({
     "cache_tag": getattr(implementation, "cache_tag", None) or "",
     "executable": sys.executable, "real_executable": real, "version": version, "libc": libc,
     "platform": sysconfig.get_platform(), "bits": struct.calcsize("P") * 8,
+    "site_packages": site, "base_prefix": base_prefix, "externally_managed": managed,
     "soabi": sysconfig.get_config_var("SOABI") or "",
     "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED"))}) + "\n")
 )python";

@@ -113,7 +113,7 @@ TEST_F(Environment, AnUpgradeLeavesNothingOfTheOldVersion) {
   install_into(fresh, {stored(current)});
   std::map<std::string, std::string> upgraded = contents(env_), made = contents(fresh);
   for (auto* tree : {&upgraded, &made}) {
-    for (const char* name : {"dae-env.json", "bin/activate", "bin/activate.fish", "bin/activate.csh"})
+    for (const char* name : {"dae-env.json", "pyvenv.cfg", "bin/activate", "bin/activate.fish", "bin/activate.csh"})
       tree->erase(name);
   }
   EXPECT_EQ(upgraded, made);
@@ -220,6 +220,7 @@ TEST_F(Environment, AnotherInterpreterMeansAnotherEnvironment) {
   Interpreter other = python_;
   other.cache_tag = "cpython-399";
   other.version = "3.99.0";
+  other.site_packages = "lib/python3.99/site-packages";
   const InstallPlan plan = plan_install(env_, other, wanted);
   EXPECT_TRUE(plan.make_environment);
   EXPECT_EQ(plan.add.size(), 1u);
