@@ -41,7 +41,9 @@ CachePart part_of(std::string name, const Path& root, const std::vector<std::str
   CachePart out{std::move(name)};
   for (const std::string& folder : folders) {
     const auto [files, bytes] = count_tree(root / folder);
-    out.entries += files != 0 ? std::max<uint64_t>(1, list_dir(root / folder).size()) : 0;
+    const auto info = file_info(root / folder);
+    const uint64_t children = info && info->is_dir() ? list_dir(root / folder).size() : 0;
+    out.entries += files != 0 ? std::max<uint64_t>(1, children) : 0;
     out.bytes += bytes;
   }
   return out;
