@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "resolver/install/env_state.h"
 #include "resolver/install/environment.h"
+#include "resolver/install/obstacles.h"
 #include "resolver/install/unpacked_store.h"
 #include "resolver/install/venv.h"
 #include "resolver/install/wheel_install.h"
@@ -136,6 +137,10 @@ class Applying {
       take_out(wheel.name);
       add_.push_back(i);
     }
+    std::vector<std::string> leaving;
+    for (const Removal& removal : remove_) leaving.push_back(removal.package.dist_info);
+    Obstacles obstacles(layout_, store_, owners_, std::move(leaving));
+    for (const size_t i : add_) obstacles.check(plan_.add[i], stored[i]);
     for (const Removal& removal : remove_) state_.applying.push_back(removal.package);
     for (const size_t i : add_) state_.applying.push_back(installed(plan_.add[i], stored[i]));
     // An environment that leads into the store once needs it from then on, whatever its newer packages do.

@@ -131,6 +131,28 @@ TEST_F(Environment, WhatOthersPutThereStays) {
   EXPECT_FALSE(exists(site() / "shared_dir/a.py"));
 }
 
+TEST_F(Environment, AFileOfTheUsersStaysHoweverOftenItIsTried) {
+  install({stored(WheelBuilder("first", "1.0").file("shared/a.py", "A = 1\n").file("shared/old.py", ""))});
+  const std::vector<WheelToInstall> wanted{
+      stored(WheelBuilder("first", "1.1").file("shared/a.py", "A = 2\n").file("shared/mine.py", "theirs")),
+      stored(WheelBuilder("tool", "1.0").file("tool.py", "").entry_points("[console_scripts]\ntool = tool:x\n"))};
+  for (const Path& mine : {site() / "shared/mine.py", env_ / "bin/tool", site() / "tool.py"}) {
+    for (const LinkMode mode : {LinkMode::automatic, LinkMode::symlink, LinkMode::automatic}) {
+      store_.link_mode = mode;
+      write_file_atomic(mine, "mine");
+      const Error error = error_of([&] { install(wanted); });
+      EXPECT_EQ(error.kind(), ErrorKind::refused);
+      EXPECT_EQ(error.subject(), mine.string());
+      EXPECT_EQ(read_file(mine), "mine");
+      EXPECT_EQ(read_file(site() / "shared/a.py"), "A = 1\n") << "nothing has begun";
+    }
+    remove_file(mine);
+  }
+  install(wanted);
+  EXPECT_EQ(read_file(site() / "shared/a.py"), "A = 2\n");
+  EXPECT_FALSE(exists(site() / "shared/old.py"));
+}
+
 TEST_F(Environment, UnpackedWheelsAreSharedAndReadOnly) {
   WheelBuilder a("a", "1.0");
   a.file("a.py", "X = 1\n");
