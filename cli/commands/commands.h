@@ -14,6 +14,7 @@ Command why_command();
 Command outdated_command();
 Command export_command();
 Command audit_command();
+Command doctor_command();
 Command bundle_command();
 Command merge_lock_command();
 Command serve_command();

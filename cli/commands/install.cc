@@ -8,6 +8,7 @@
 #include "cli/app_environment.h"
 #include "cli/bundle_install.h"
 #include "cli/commands/commands.h"
+#include "cli/environment_check.h"
 #include "cli/no_solution_view.h"
 #include "cli/pinning.h"
 
@@ -18,7 +19,7 @@ struct Options {
   PinOptions pin;
   std::vector<std::string> names, extras, groups;
   std::string group, optional, bundle;
-  bool dev = false, no_dev = false, dry_run = false, no_sync = false;
+  bool dev = false, no_dev = false, dry_run = false, no_sync = false, verify = false, repair = false;
 };
 
 resolver::EditTarget table_of(const Options& options) {
@@ -98,13 +99,18 @@ int dry_run(const Options& options, Context& context, const builder::AppFile& ap
 int run_bundle(const Options& options, Context& context) {
   if (!options.names.empty() || options.pin.upgrade || !options.pin.upgrade_packages.empty() || options.no_sync)
     throw Error(ErrorKind::usage, "`--bundle` installs what the bundle's lock says, and nothing else");
-  return install_from_bundle(context, {options.bundle, options.pin.python, options.extras, options.groups,
-                                       options.no_dev, options.dry_run});
+  return install_from_bundle(
+      context, {options.bundle, options.pin.python, options.extras, options.groups, options.no_dev, options.dry_run});
 }
 
 int run(const Options& options, Context& context) {
+  if (options.verify && (options.repair || !options.names.empty() || !options.bundle.empty()))
+    throw Error(ErrorKind::usage, "`--verify` installs nothing");
+  if (options.repair && (options.no_sync || options.dry_run || !options.bundle.empty()))
+    throw Error(ErrorKind::usage, "`--repair` goes with neither `--no-sync`, `--dry-run` nor `--bundle`");
   if (!options.bundle.empty()) return run_bundle(options, context);
   builder::AppFile app = builder::find_app_file(std::filesystem::current_path());
+  if (options.verify) return verify_and_tell(context, environment_path(app));
   resolver::Interpreter python = interpreter_for(context, app, options.pin.python);
   resolver::ProjectFile project = resolver::read_project(app.dir);
   std::string old_text = read_file(project.path), new_text = old_text;
@@ -125,9 +131,13 @@ int run(const Options& options, Context& context) {
     if (pinned.lock_changed) context.say("wrote pylock.toml");
     return 0;
   }
-  EnvironmentChange change =
-      sync_environment(context, app, pinned.lock(), python, context.transport_for_index(pinned.ca_file), which,
-                       options.pin.locked);
+  if (options.repair) {
+    const size_t mended = repair_environment(context, app, pinned.lock(), python,
+                                             context.transport_for_index(pinned.ca_file), which, options.pin.locked);
+    if (mended != 0) context.say(fmt::format("installed {} damaged packages anew", mended));
+  }
+  EnvironmentChange change = sync_environment(context, app, pinned.lock(), python,
+                                              context.transport_for_index(pinned.ca_file), which, options.pin.locked);
   if (change.plan.empty() && !pinned.lock_changed) {
     context.say(
         fmt::format("nothing to do: {} packages installed   {}", change.packages, format_duration(change.duration_ms)));
@@ -158,6 +168,8 @@ Command install_command() {
         declare_pin_options(line, options->pin);
         line.option("--bundle", options->bundle, "from this folder or tar of `dae bundle`, without network");
         line.flag("-n,--dry-run", options->dry_run, "say what would be done");
+        line.flag("--verify", options->verify, "install nothing: compare every file of .venv with what was installed");
+        line.flag("--repair", options->repair, "install anew what is damaged in .venv");
         line.flag("--no-sync", options->no_sync, "write the lock only");
         line.details(
             "Without NAME it makes .venv equal to what pyproject.toml (or pip-req.txt) and pylock.toml say; earlier\n"
