@@ -73,6 +73,10 @@ void StoreUnpack::plan_parts() {
   }
 }
 
+bool StoreUnpack::is_long(size_t part) const {
+  return checked_.files[parts_[part].second - 1].member->size_bytes >= kLongFile;
+}
+
 void StoreUnpack::unpack_part(size_t part) {
   try {
     for (size_t i = parts_[part].first; i < parts_[part].second; ++i) unpack_file(checked_.files[i]);

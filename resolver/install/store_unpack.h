@@ -20,6 +20,7 @@ class StoreUnpack {
   // Checks what can be checked and makes the directories. Returns the number of parts: shares of the work for threads.
   // 0 when the files came from the entry without bytecode.
   size_t open();
+  bool is_long(size_t part) const;  // one large file, better begun early than last
   void unpack_part(size_t part);
   void finish_files();
   CompileJob compile_job();                  // makes the directories for it

@@ -39,7 +39,7 @@ struct Unpacker::State {
   ~State() { end_threads(); }
 
   void prepare();
-  void submit(std::function<void()> task);
+  void submit(std::function<void()> task, bool first = false);
   void work();
   void end_threads();
   void run(Job& job, const std::function<void()>& action);
@@ -77,8 +77,8 @@ void Unpacker::State::prepare() {
   folder = std::make_unique<StoreWork>(store.unpacked);
 }
 
-void Unpacker::State::submit(std::function<void()> task) {
-  tasks.push_back(std::move(task));
+void Unpacker::State::submit(std::function<void()> task, bool first) {
+  tasks.insert(first ? tasks.begin() : tasks.end(), std::move(task));
   ++unfinished;
   if (waiting >= tasks.size()) {
     wake.notify_one();
@@ -133,13 +133,14 @@ void Unpacker::State::open(Job& job) {
   const std::scoped_lock lock(mutex);
   job.left = parts;
   for (size_t part = 0; part < parts; ++part) {
-    submit([this, &job, part] {
+    const auto unpack = [this, &job, part] {
       run(job, [&] { job.unpack->unpack_part(part); });
       std::unique_lock guard(mutex);
       const bool is_last = --job.left == 0;
       guard.unlock();
       if (is_last) complete(job);
-    });
+    };
+    submit(unpack, job.unpack->is_long(part));
   }
 }
 
