@@ -11,10 +11,16 @@ namespace dae::resolver {
 namespace {
 
 constexpr uint64_t kLimitBytes = 64 << 10;
+constexpr size_t kMostWishes = 50;
 constexpr const char* kFile = ".python-version";
 
 bool all_digits(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// Names one version, not a series: "3.11.7", "3.13rc1".
+bool is_exact(const std::string& version) {
+  return std::ranges::count(version, '.') >= 2 || version.find_first_not_of("0123456789.") != std::string::npos;
 }
 
 std::string_view without_prefix(std::string_view text, bool& compact) {
@@ -30,14 +36,13 @@ std::string_view without_prefix(std::string_view text, bool& compact) {
 
 SpecifierSet PythonWish::specifiers() const {
   if (version.empty()) return {};
-  const bool exact = std::ranges::count(version, '.') >= 2;
-  return SpecifierSet::parse("==" + version + (exact ? "" : ".*"));
+  return SpecifierSet::parse("==" + version + (is_exact(version) ? "" : ".*"));
 }
 
 bool PythonWish::may_fit(const SpecifierSet& allowed) const {
   if (version.empty() || allowed.text().empty()) return true;
   const auto dots = std::ranges::count(version, '.');
-  if (dots >= 2) return allowed.contains(Version::parse(version));
+  if (is_exact(version)) return allowed.contains(Version::parse(version));
   const int most_minor = dots == 0 ? 60 : 0, most_patch = 60;  // no release had or will have more
   for (int minor = 0; minor <= most_minor; ++minor) {
     const std::string base = dots == 0 ? fmt::format("{}.{}", version, minor) : version;
@@ -75,6 +80,7 @@ PythonVersionFile parse_python_version_file(const Path& path, std::string_view t
     const std::string_view word = trim(std::string_view(line).substr(0, line.find('#')));
     if (word.empty()) continue;
     const std::string where = fmt::format("{}:{}", path.string(), number);
+    if (out.wishes.size() == kMostWishes) throw Error(ErrorKind::bad_input, "too many versions", where);
     const auto wish = word == "system" ? std::optional(PythonWish{}) : parse_python_wish(word);
     if (wish) {
       out.wishes.push_back(*wish);

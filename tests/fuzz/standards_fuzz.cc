@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "fuzz/mutate.h"
+#include "resolver/install/interpreter_wish.h"
 #include "resolver/standards/marker.h"
 #include "resolver/standards/metadata.h"
 #include "resolver/standards/names.h"
@@ -29,6 +30,7 @@ const std::vector<std::string> kCorpus = {
     "2024.10.1a",
     "1.0.dev",
     "16383.2047.1023.511.post32767",
+    "# ours\n3.11  # until spring\n3.13t\ncpython-3.12.4\nsystem\npypy3.10",
     "18446744073709551615",
     "18446744073709551616.1",
     ">=1.0,<2.0,!=1.5.*",
@@ -113,6 +115,27 @@ void check_page(const std::string& body, const char* type) {
   }
 }
 
+// Whatever is read as a wish can be looked for.
+void check_python_wishes(const std::string& text) {
+  static const SpecifierSet kAllowed = SpecifierSet::parse(">=3.8");
+  std::vector<PythonWish> wishes;
+  if (const auto wish = parse_python_wish(text)) wishes.push_back(*wish);
+  try {
+    const PythonVersionFile file = parse_python_version_file(".python-version", text);
+    wishes.insert(wishes.end(), file.wishes.begin(), file.wishes.end());
+  } catch (const Error&) {
+  }
+  for (const PythonWish& wish : wishes) {
+    try {
+      const bool fits = wish.may_fit(kAllowed);
+      if (!fits && wish.version.starts_with("3.9") && wish.version.size() == 3) fail("wish", text, wish.version);
+      wish.specifiers().contains(Version::parse("3.11.1"));
+    } catch (const Error& error) {
+      fail("wish", text, error.what());
+    }
+  }
+}
+
 void run_one(Random& random, const std::string& input, const std::string& other) {
   check_text<Version>("version", input, [](const std::string& text) { return Version::parse(text); });
   check_text<SpecifierSet>("specifier", input, [](const std::string& text) { return SpecifierSet::parse(text); });
@@ -126,6 +149,7 @@ void run_one(Random& random, const std::string& input, const std::string& other)
     parse_core_metadata(input, "fuzz");
   } catch (const Error&) {
   }
+  check_python_wishes(input);
   check_page(input, kSimpleJson);
   check_page(input, kSimpleHtml);
 }

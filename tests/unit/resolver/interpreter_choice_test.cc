@@ -161,6 +161,8 @@ TEST(PythonWish, KnowsWhetherItMayFit) {
   EXPECT_FALSE(fits("3.11.4", ">=3.11.5"));
   EXPECT_TRUE(fits("3", "<3.9"));
   EXPECT_FALSE(fits("3", "<3"));
+  EXPECT_TRUE(fits("3.13rc1", ">=3.13rc1"));
+  EXPECT_TRUE(parse_python_wish("3.13rc1")->specifiers().contains(Version::parse("3.13rc1")));
 }
 
 }  // namespace
