@@ -41,7 +41,7 @@ builder::BuiltArtifact build_app(Context& context, const builder::AppFile& app) 
       if (seen.insert(identity_of(package)).second) selected.push_back(std::move(package));
 
   auto blobs = open_blob_store(blobs_dir());
-  WantedWheels wanted = wanted_from_lock(selected);
+  WantedWheels wanted = wanted_from_lock(selected, app.dir);
   bool all_here = wanted.complete;
   for (const auto& wheel : wanted.wheels) all_here = all_here && blobs->has(wheel.digest);
   if (!all_here) {

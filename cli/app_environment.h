@@ -18,19 +18,21 @@ struct WantedWheels {
   std::vector<resolver::WheelToInstall> wheels;
   bool complete = true;  // false: some come as sdist
 };
-WantedWheels wanted_from_lock(const std::vector<resolver::Selected>& selected);
+// `base_dir`: of relative paths in the lock.
+WantedWheels wanted_from_lock(const std::vector<resolver::Selected>& selected, const Path& base_dir);
 
 struct EnvironmentChange {
   resolver::InstallPlan plan;
   int packages = 0;
-  int from_store = 0;  // were in the blob store already
+  int from_store = 0;  // were unpacked already
   int64_t duration_ms = 0;
 };
-// `locked`: a build that the lock does not pin is worth a warning.
 // Makes .venv equal to the lock. Costs milliseconds when it is already.
+// `locked`: a build that the lock does not pin is worth a warning.
 EnvironmentChange sync_environment(Context& context, const builder::AppFile& app, const resolver::Lock& lock,
                                    const resolver::Interpreter& python, Transport& transport,
-                                   const resolver::SelectOptions& which = {}, bool locked = false);
+                                   const resolver::SelectOptions& which = {}, bool locked = false,
+                                   resolver::LinkMode link_mode = resolver::LinkMode::automatic);
 
 // Throws a usage Error with "dae install" as its hint when .venv is not what the lock says.
 void require_environment(const builder::AppFile& app, const resolver::Interpreter& python);

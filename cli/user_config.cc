@@ -59,6 +59,7 @@ UserConfig read_user_config() {
     config.keyring = keyring->as_string() == "subprocess" ? "1" : "";
   }
   config.bytecode = reader.boolean("bytecode", true);
+  config.link_mode = reader.string("link_mode");
   config.concurrent_downloads = static_cast<int>(reader.integer("concurrent_downloads", 0, 1, kMaxConcurrentDownloads));
   if (auto audit = reader.object("audit")) {
     config.audit_feeds = audit->strings("feeds");
@@ -67,6 +68,13 @@ UserConfig read_user_config() {
   read_build(reader, config);
   reader.finish();
   return config;
+}
+
+resolver::LinkMode chosen_link_mode(const std::string& flag) {
+  std::string text = flag;
+  if (text.empty()) text = env_var("DAE_LINK_MODE").value_or("");
+  if (text.empty()) text = read_user_config().link_mode;
+  return text.empty() ? resolver::LinkMode::automatic : resolver::parse_link_mode(text);
 }
 
 bool compiles_bytecode() {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/fs.h"
+#include "resolver/install/environment.h"
 #include "resolver/source/index.h"
 
 namespace dae::cli {
@@ -13,6 +14,7 @@ struct UserConfig {
   std::string mirror, control;
   std::string keyring;  // "1": the keyring command may be asked
   bool bytecode = true;
+  std::string link_mode;
   std::string build_sandbox = "auto";       // or "require", "off"
   int64_t build_timeout_ms = 0;             // 0: nothing said
   std::vector<std::string> build_pass_env;  // variables that builds see
@@ -22,6 +24,8 @@ struct UserConfig {
 Path user_config_file();
 UserConfig read_user_config();  // nothing set when there is no such file
 
+// The flag, $DAE_LINK_MODE, the configuration file; automatic when nobody says.
+resolver::LinkMode chosen_link_mode(const std::string& flag);
 // $DAE_BYTECODE (0 or 1), then the configuration file.
 bool compiles_bytecode();
 // $DAE_CONCURRENT_DOWNLOADS, then the configuration file; 0: nobody says.

@@ -11,6 +11,7 @@
 #include "cli/environment_check.h"
 #include "cli/no_solution_view.h"
 #include "cli/pinning.h"
+#include "cli/user_config.h"
 
 namespace dae::cli {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 struct Options {
   PinOptions pin;
   std::vector<std::string> names, extras, groups;
-  std::string group, optional, bundle;
+  std::string group, optional, bundle, link_mode;
   bool dev = false, no_dev = false, dry_run = false, no_sync = false, verify = false, repair = false;
 };
 
@@ -87,8 +88,9 @@ int dry_run(const Options& options, Context& context, const builder::AppFile& ap
             const resolver::SelectOptions& which) {
   (void)options;
   EnvironmentChange change;
-  change.plan = resolver::plan_install(
-      environment_path(app), python, wanted_from_lock(resolver::select(pinned.lock(), python.target(), which)).wheels);
+  change.plan =
+      resolver::plan_install(environment_path(app), python,
+                             wanted_from_lock(resolver::select(pinned.lock(), python.target(), which), app.dir).wheels);
   print_added(context, change.plan, std::get<resolver::LockOutcome>(pinned.outcome).resolution, project, 100);
   if (pinned.lock_changed) context.say("would write pylock.toml");
   if (context.globals.json) context.print_json(to_json(pinned.lock(), &change, pinned.lock_changed));
@@ -136,8 +138,9 @@ int run(const Options& options, Context& context) {
                                              context.transport_for_index(pinned.ca_file), which, options.pin.locked);
     if (mended != 0) context.say(fmt::format("installed {} damaged packages anew", mended));
   }
-  EnvironmentChange change = sync_environment(context, app, pinned.lock(), python,
-                                              context.transport_for_index(pinned.ca_file), which, options.pin.locked);
+  EnvironmentChange change =
+      sync_environment(context, app, pinned.lock(), python, context.transport_for_index(pinned.ca_file), which,
+                       options.pin.locked, chosen_link_mode(options.link_mode));
   if (change.plan.empty() && !pinned.lock_changed) {
     context.say(
         fmt::format("nothing to do: {} packages installed   {}", change.packages, format_duration(change.duration_ms)));
@@ -170,6 +173,8 @@ Command install_command() {
         line.flag("-n,--dry-run", options->dry_run, "say what would be done");
         line.flag("--verify", options->verify, "install nothing: compare every file of .venv with what was installed");
         line.flag("--repair", options->repair, "install anew what is damaged in .venv");
+        line.choice("--link-mode", options->link_mode, {"automatic", "hardlink", "reflink", "copy", "symlink"},
+                    "how files get into .venv; symlink makes one link a package, and .venv needs the cache then");
         line.flag("--no-sync", options->no_sync, "write the lock only");
         line.details(
             "Without NAME it makes .venv equal to what pyproject.toml (or pip-req.txt) and pylock.toml say; earlier\n"

@@ -5,7 +5,7 @@
 
 Both install the same pylock.toml: `dae install` and `uv pip sync` (of a requirements file uv is slower: it asks for
 pages). uv gets its venv made beforehand and unmeasured, as its own benchmarks do; dae makes its own in the measured time.
-Neither compiles bytecode. Caches, environments and the index are on one file system, the one of --folder.
+Both are told the index, and neither compiles bytecode. Caches, environments and the index are on one file system, the one of --folder.
 
 - warm-hardlink, warm-symlink, warm-copy: store and cache full, `--offline`, no environment; the same link mode for both.
   Beside symbolic links uv's hard links stand, too.
@@ -125,7 +125,7 @@ class Dae(Tool):
 
     def how(self, folder, app, cache):
         env = {**self.env, "DAE_CACHE_DIR": str(cache), "DAE_DATA_DIR": str(self.home / "data"), "DAE_CONFIG_DIR": str(self.home / "config"),
-               "DAE_BYTECODE": "0"}
+               "DAE_INDEX": self.url, "DAE_BYTECODE": "0"}
         link = ["--link-mode", self.link] if self.link != "automatic" else []
         return [DAE, *(["--offline"] if self.offline else []), "install", *link, "-p", frozen.python_311()], env, app, app / ".venv"
 
@@ -142,7 +142,7 @@ class Uv(Tool):
 
     def how(self, folder, app, cache):
         uv, venv = tools_or_skip() / "uv", folder / "venv"
-        env = {**self.env, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1"}
+        env = {**self.env, "UV_DEFAULT_INDEX": self.url, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1"}
         # With a cache of its own: in cold runs the interpreter is not known yet.
         subprocess.run([uv, "venv", "-q", "-p", frozen.python_311(), venv], env={**env, "UV_CACHE_DIR": str(self.home / "venv-cache")}, check=True)
         link = ["--link-mode", self.link] if self.link != "automatic" else []
