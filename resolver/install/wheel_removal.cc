@@ -109,7 +109,10 @@ void WheelRemover::remove_one(const std::string& target, const std::string& hash
   if (const auto info = file_info(path); info && info->is_dir()) return;
   remove_file(path);
   work.dirs.insert(path.parent_path());
-  if (target.ends_with(".py")) work.modules[path.parent_path() / "__pycache__"].insert(path.stem().string());
+  if (!target.ends_with(".py")) return;
+  // That of ".py" is called "py.….pyc" (importlib.util.cache_from_source).
+  const std::string stem = path.filename() == ".py" ? "py" : path.stem().string();
+  work.modules[path.parent_path() / "__pycache__"].insert(stem);
 }
 
 std::vector<WheelRemover::Relink> WheelRemover::remove(const InstalledPackage& package, bool unfinished) {

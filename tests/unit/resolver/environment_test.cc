@@ -95,11 +95,15 @@ TEST_F(Environment, NothingToDoIsSeenFromTheStateFileAlone) {
 
 TEST_F(Environment, AnUpgradeLeavesNothingOfTheOldVersion) {
   WheelBuilder old("a", "1.0"), current("a", "2.0");
-  old.file("a/__init__.py", "V = 1\n").file("a/only_old/x.py", "").entry_points("[console_scripts]\nold-a = a:x\n");
+  old.file("a/__init__.py", "V = 1\n")
+      .file("a/only_old/x.py", "")
+      .file("a/only_old/.py", "")
+      .entry_points("[console_scripts]\nold-a = a:x\n");
   current.file("a/__init__.py", "V = 2\n").file("a/fresh.py", "");
   install({stored(old), stored(WheelBuilder("b", "1.0").file("b.py", ""))});
   // Bytecode of an interpreter that had the directory to itself.
   make_dirs(site() / "a/only_old/__pycache__");
+  write_file_atomic(site() / "a/only_old/__pycache__/py.cpython-399.pyc", "");
   write_file_atomic(site() / "a/only_old/__pycache__/x.cpython-399.pyc", "");
   const InstallPlan plan = install({stored(current)});
   EXPECT_EQ(plan.remove, (std::vector<std::pair<std::string, std::string>>{{"a", "1.0"}, {"b", "1.0"}}));
