@@ -25,6 +25,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -243,6 +244,7 @@ def main():
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--markdown", action="store_true")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it has made is removed then, too
     names = arguments.inputs.split(",")
     install_index.require(names)
     if shutil.disk_usage(arguments.folder).free < SPARE_BYTES:
