@@ -94,7 +94,8 @@ class Real(unittest.TestCase):
             env = {**self.env, "PYTHONPYCACHEPREFIX": str(self.folder / "pycache")}  # the tree stays as pip made it
             imports = smoke.import_all(self.venv, self.packages(theirs), env)
             scripts = smoke.start_all(self.venv, [path for path, file in theirs.items() if path.startswith("bin/") and file.mode & 0o111], env)
-            self.tell(f"in pip's environment: {outcomes(imports)} of {len(imports)} imports, {outcomes(scripts)} of {len(scripts)} scripts")
+            self.tell(f"in pip's environment: {outcomes(imports)} of {len(imports)} imports, {outcomes(scripts)} of {len(scripts)} scripts; not "
+                      + ", ".join(f"{job.removeprefix('bin/')} ({smoke.verdict(result)})" for job, result in {**imports, **scripts}.items() if result[0] != 0))
         self.venv.rename(self.folder / "by-pip")
         return install_tree.moved(theirs, self.venv, self.folder / "by-pip"), imports, scripts
 
