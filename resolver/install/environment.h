@@ -73,7 +73,7 @@ struct FetchOptions {
   std::function<void(const WheelToInstall&)> on_wheel = {};
   // What downloads are authorised with. Called once, when something has to be downloaded; null: netrc alone.
   std::function<CredentialStore&()> credentials = {};
-  int max_per_host = 0;  // files at the same time; 0: as many as is usual
+  int max_per_host = 0;                       // files at the same time; 0: as many as is usual
   SourceBuilder* builder = nullptr;           // of what is no wheel (install/build.h); null: one that resolves nothing
   std::vector<std::string> build_chain = {};  // what these files are needed to build, outermost first
 };
