@@ -23,8 +23,8 @@ struct Options {
 
 // What a failure says is what is wrong, and its hint what to do.
 Check failed_check(std::string name, const Error& error, std::string hint) {
-  Check check{
-      std::move(name), State::problem, error.message(), {}, error.hint().empty() ? std::move(hint) : error.hint()};
+  if (!error.hint().empty()) hint = error.hint();
+  Check check{std::move(name), State::problem, error.message(), {}, std::move(hint)};
   if (!error.subject().empty()) check.text = error.subject() + ": " + check.text;
   if (!error.cause().empty()) check.details = split_lines(error.cause());
   return check;

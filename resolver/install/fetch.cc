@@ -111,8 +111,9 @@ class Fetching {
     CredentialStore own;
     CredentialStore& credentials = options_.credentials ? options_.credentials() : own;
     Downloads downloads(transport_, blobs_, credentials, events_, options_.max_per_host);
-    for (const auto& [digest, items] : remote) {
-      downloads.add(selected_[items.front()], digest, [this, &items] {
+    for (const auto& entry : remote) {  // clang 14 does not let a lambda capture a structured binding
+      const std::vector<size_t>& items = entry.second;
+      downloads.add(selected_[items.front()], entry.first, [this, &items] {
         for (const size_t i : items) tell(i);
       });
     }
