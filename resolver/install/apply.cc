@@ -128,6 +128,11 @@ class Applying {
       state_.packages.erase(found);
     };
     for (const auto& [name, version] : plan_.remove) take_out(name);
+    for (const InstalledPackage& package : plan_.foreign) {
+      const bool ours = std::ranges::count(state_.packages, package.dist_info, &InstalledPackage::dist_info) != 0;
+      const Path record = layout_.root / layout_.site_packages() / package.dist_info / "RECORD";
+      if (!ours && exists(record)) remove_.push_back({package, false});
+    }
     for (size_t i = 0; i < plan_.add.size(); ++i) {
       const WheelToInstall& wheel = plan_.add[i];
       const auto same = [&](const InstalledPackage& package) {

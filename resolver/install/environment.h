@@ -26,16 +26,29 @@ struct WheelToInstall {
   std::string direct_url = {};  // direct_url.json as it shall stand; goes before `url`
 };
 
+// As it stands in an environment.
+struct InstalledPackage {
+  std::string name, version;  // name normalised
+  std::string digest;         // hex, of the wheel; "" when dae did not install it
+  std::string dist_info;      // "flask-3.1.2.dist-info"
+};
+
 struct InstallPlan {
   std::vector<WheelToInstall> add;
   std::vector<std::pair<std::string, std::string>> remove;  // name, version
   std::vector<std::string> keep;
-  bool make_environment = false;  // no venv yet, or of another interpreter
-  bool empty() const { return add.empty() && remove.empty() && !make_environment; }
+  bool make_environment = false;          // no venv yet, or of another interpreter
+  std::vector<InstalledPackage> foreign;  // what somebody else installed, to be removed: plan_exact() alone
+  std::vector<std::string> immovable;     // "name version: why", of what stays nevertheless
+  bool empty() const { return add.empty() && remove.empty() && foreign.empty() && !make_environment; }
 };
 
 // Reads <env>/dae-env.json only (what we installed, by digest); milliseconds. Never removes what we did not install.
 InstallPlan plan_install(const Path& env, const Interpreter& python, const std::vector<WheelToInstall>& wanted);
+// Adds what stands in site-packages and was not installed by dae. What has no RECORD stays, and so do the `pip`,
+// `setuptools` and `wheel` of an environment that dae did not make.
+void plan_exact(InstallPlan& plan, const Path& env, const Interpreter& python,
+                const std::vector<WheelToInstall>& wanted);
 
 // How files get from the store into an environment.
 // - hardlink: one inode for all environments. Whoever edits a file in place edits it everywhere, so it is read-only.

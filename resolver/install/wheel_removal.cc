@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "resolver/install/record.h"
+#include "resolver/install/venv.h"
 
 namespace dae::resolver {
 namespace {
@@ -87,12 +88,14 @@ const std::string& WheelRemover::first_link_above(const std::string& target) {
 }
 
 bool WheelRemover::leads_to_entry(const std::string& link, const std::string& digest) const {
+  if (digest.empty()) return false;  // not of the store
   const auto target = read_link(layout_.root / link);
   return target && target->starts_with(store_root_ + digest);
 }
 
 void WheelRemover::remove_one(const std::string& target, const std::string& hash, const InstalledPackage& package,
                               Work& work) {
+  if (package.digest.empty() && is_part_of_venv(layout_, target)) return;
   if (const std::string& link = first_link_above(target); !link.empty()) {
     if (leads_to_entry(link, package.digest)) work.links.insert(link);
     return;
