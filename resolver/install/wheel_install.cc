@@ -11,6 +11,7 @@ namespace dae::resolver {
 namespace {
 
 constexpr const char* kSplit = ".dae-split.tmp";
+constexpr const char* kRecordPart = ".dae-record.tmp";
 
 bool is_below(const Path& dir, const std::string& path) {
   return path.starts_with(dir.string() + "/");
@@ -67,14 +68,17 @@ void WheelLinker::put_record(const Source& source) {
   const std::string& dir = source.stored.dist_info;
   if (source.generated.empty() && by_symlink(source.stored)) return link_entry(source, dir, true);
   need_dir(dir.c_str());
-  const char* name = source.record.c_str();
+  // Half a RECORD could not be read by whoever has to remove what it lists.
+  const std::string part = dir + "/" + kRecordPart;
   const auto put = [&] {
-    if (source.generated.empty()) return files_.put(source.site, name, site_, name);
-    return site_.write_new(name, record_with(source.stored, source.generated, layout_), 0644);
+    if (source.generated.empty()) return files_.put(source.site, source.record.c_str(), site_, part.c_str());
+    return site_.write_new(part.c_str(), record_with(source.stored, source.generated, layout_), 0644);
   };
-  if (put() == Dir::Linked::done) return;
-  site_.remove(name);  // of a run that was killed
-  put();
+  if (put() != Dir::Linked::done) {
+    site_.remove(part.c_str());  // of a run that was killed
+    put();
+  }
+  site_.rename(part.c_str(), source.record.c_str());
 }
 
 void WheelLinker::link_tops(const Source& source) {
