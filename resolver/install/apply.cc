@@ -52,6 +52,7 @@ class Applying {
   void prepare_environment() {
     // Nobody else writes here while we hold the lock: what is temporary was left by a killed run.
     sweep_temporary_files(layout_.root);
+    sweep_temporary_files(layout_.root / "bin");
     auto known = read_env_state(layout_.root);
     if (!known) {
       known = EnvState{};
@@ -117,10 +118,7 @@ class Applying {
     for (InstalledPackage& package : state_.applying) remove_.push_back({std::move(package), true});
     state_.applying.clear();
     repair_ = !remove_.empty();
-    if (repair_) {
-      sweep_temporary_files(layout_.root / "bin");
-      sweep_temporary_files(layout_.root / layout_.site_packages());
-    }
+    if (repair_) sweep_temporary_files(layout_.root / layout_.site_packages());
     const auto take_out = [&](const std::string& name) {
       const auto found = std::ranges::find(state_.packages, name, &InstalledPackage::name);
       if (found == state_.packages.end()) return;
@@ -148,8 +146,11 @@ class Applying {
     for (const size_t i : add_) obstacles.check(plan_.add[i], stored[i]);
     for (const Removal& removal : remove_) state_.applying.push_back(removal.package);
     for (const size_t i : add_) state_.applying.push_back(installed(plan_.add[i], stored[i]));
-    // An environment that leads into the store once needs it from then on, whatever its newer packages do.
-    if (store_.link_mode == LinkMode::symlink && !add_.empty()) state_.link_mode = link_mode_name(LinkMode::symlink);
+    // An environment that leads into the store once needs it from then on, whatever its newer packages do. After a
+    // removal, too, files may have to be linked for others.
+    if (store_.link_mode == LinkMode::symlink && !(add_.empty() && remove_.empty())) {
+      state_.link_mode = link_mode_name(LinkMode::symlink);
+    }
     save(state_);
   }
 
@@ -161,10 +162,12 @@ class Applying {
     std::ranges::sort(remove_, {}, [](const Removal& removal) { return removal.package.name; });
     WheelRemover remover(layout_, store_, owners_, repair_);
     std::vector<WheelRemover::Relink> relink;
+    for (const Removal& removal : remove_) owners_.forget(removal.package.dist_info);
     for (const Removal& removal : remove_) {
       for (auto& item : remover.remove(removal.package, removal.unfinished)) relink.push_back(std::move(item));
     }
     for (const auto& item : relink) restore(item, linker);
+    for (const Removal& removal : remove_) remover.remove_record(removal.package);
   }
 
   // A file that two distributions claim, and that had the contents of the one that went.
