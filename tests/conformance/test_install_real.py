@@ -23,7 +23,7 @@ import install_index  # noqa: E402
 import install_tree  # noqa: E402
 import smoke  # noqa: E402
 from harness import DAE, sample_index  # noqa: E402
-from peer_tools import tools_or_skip  # noqa: E402
+from peer_tools import require_outside, tools_or_skip  # noqa: E402
 
 CLOSURES = ["boto3", "jupyter", "airflow"]
 ONLY, SMOKE = [], True
@@ -144,11 +144,14 @@ def keep(name):
     if name in install_index.contents():
         return
     frozen.require_inputs()
+    require_outside(f"the wheels of {name}")
     try:
         if frozen.filled().get(name, {}).get("dae") != 0:
             frozen.fill([name])
         install_index.fill([name])
     except (OSError, SystemExit) as error:
+        if error.args == (77,):
+            raise  # it has told why
         frozen.skip(f"the wheels of {name} cannot be had: {error}")
 
 
