@@ -92,12 +92,16 @@ class Real(unittest.TestCase):
         imports, scripts = {}, {}
         if SMOKE:
             env = {**self.env, "PYTHONPYCACHEPREFIX": str(self.folder / "pycache")}  # the tree stays as pip made it
-            imports = smoke.import_all(self.venv, self.packages(theirs), env)
+            imports = smoke.import_all(self.venv, self.packages(theirs), env, smoke.GROUP)
             scripts = smoke.start_all(self.venv, [path for path, file in theirs.items() if path.startswith("bin/") and file.mode & 0o111], env)
             self.tell(f"in pip's environment: {outcomes(imports)} of {len(imports)} imports, {outcomes(scripts)} of {len(scripts)} scripts; not "
                       + ", ".join(f"{job.removeprefix('bin/')} ({smoke.verdict(result)})" for job, result in {**imports, **scripts}.items() if result[0] != 0))
         self.venv.rename(self.folder / "by-pip")
         return install_tree.moved(theirs, self.venv, self.folder / "by-pip"), imports, scripts
+
+    def imported_by_pips(self, name):
+        """In pip's environment, which has moved: its interpreter works there, too."""
+        return smoke.import_all(self.folder / "by-pip", [name], {**self.env, "PYTHONPYCACHEPREFIX": str(self.folder / "pycache")})[name]
 
     def paths_of_an_empty_environment(self):
         app = self.folder / "empty"
@@ -126,10 +130,11 @@ class Real(unittest.TestCase):
                   f"justified: {', '.join(f'{count} {reason}' for reason, count in sorted(found.justified.items()) if count)}")
         if start:
             env = {**self.env, "PYTHONDONTWRITEBYTECODE": "1"}
-            mine = smoke.import_all(self.venv, list(imports), env)
-            problems += smoke.differing(mine, imports, lambda name: smoke.import_all(self.venv, [name], env)[name])
+            # Once each alone, as users do; other modes of linking several in a process.
+            mine = smoke.import_all(self.venv, list(imports), env, 1 if mode in (None, "hardlink") else smoke.GROUP)
+            problems += smoke.differing(mine, imports, lambda name: smoke.import_all(self.venv, [name], env)[name], self.imported_by_pips)
             started = smoke.start_all(self.venv, list(scripts), env)
-            problems += smoke.differing(started, scripts, lambda name: smoke.start_all(self.venv, [name], env)[name])
+            problems += smoke.differing(started, scripts, lambda name: smoke.start_all(self.venv, [name], env)[name], scripts.__getitem__)
             self.tell(f"{words}: {outcomes(mine)} of {len(mine)} imports, {outcomes(started)} of {len(started)} scripts; {len(problems)} problems in all")
         return problems
 
