@@ -183,12 +183,12 @@ class Applying {
 
   void add_new(const std::vector<StoredWheel>& stored, WheelLinker& linker) {
     Activity activity(events_, "installing", "", add_.size());
-    uint64_t done = 0;
+    std::vector<WheelLinker::Job> jobs;
     for (const size_t i : add_) {
-      linker.install(plan_.add[i], stored[i]);
+      jobs.push_back({plan_.add[i], stored[i]});
       state_.packages.push_back(installed(plan_.add[i], stored[i]));
-      activity.progress(++done, add_.size());
     }
+    linker.install(jobs, [&](size_t done) { activity.progress(done, jobs.size()); });
     activity.finish();
     linker.report_conflicts(events_);
     tell_mode(linker.mode());

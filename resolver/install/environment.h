@@ -70,6 +70,7 @@ struct StorePaths {
   // automatic: the first of hardlink, reflink, copy that works from this store into this environment. A mode that the
   // file system cannot do falls back in the same order, with a note.
   LinkMode link_mode = LinkMode::automatic;
+  size_t link_threads = 0;  // 0: as many as pay
 };
 // Unpacks what is missing in the store, makes the venv (PEP 405, without running Python), links, writes scripts,
 // RECORD, INSTALLER. Killed at any point: the next plan+apply ends right. Holds a lock on the environment. Returns the

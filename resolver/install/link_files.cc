@@ -41,8 +41,9 @@ std::string_view link_mode_name(LinkMode mode) {
   return "";
 }
 
-Dir::Linked FileLinker::try_once(const Dir& from, const char* name, const Dir& to, const char* new_name) const {
-  switch (mode_) {
+Dir::Linked FileLinker::try_once(LinkMode mode, const Dir& from, const char* name, const Dir& to,
+                                 const char* new_name) {
+  switch (mode) {
     case LinkMode::symlink:
       return to.symlink(from.path() / name, new_name);
     case LinkMode::reflink:
@@ -56,10 +57,11 @@ Dir::Linked FileLinker::try_once(const Dir& from, const char* name, const Dir& t
 
 Dir::Linked FileLinker::put(const Dir& from, const char* name, const Dir& to, const char* new_name) {
   while (true) {
-    const Dir::Linked answer = try_once(from, name, to, new_name);
+    LinkMode mode = mode_;
+    const Dir::Linked answer = try_once(mode, from, name, to, new_name);
     switch (answer) {
       case Dir::Linked::done:
-        used_ = true;
+        if (!used_) used_ = true;
         return answer;
       case Dir::Linked::taken:
         return answer;
@@ -69,8 +71,8 @@ Dir::Linked FileLinker::put(const Dir& from, const char* name, const Dir& to, co
         throw Error(ErrorKind::io, "cannot be linked: it is not there, or its new place is not", from.path() / name,
                     "did something clean the store while installs run?");
       case Dir::Linked::impossible:
-        if (mode_ == LinkMode::copy) throw Error(ErrorKind::io, "cannot be copied", from.path() / name);
-        mode_ = next_of(mode_);
+        if (mode == LinkMode::copy) throw Error(ErrorKind::io, "cannot be copied", from.path() / name);
+        mode_.compare_exchange_strong(mode, next_of(mode));  // unless another thread has found it out
     }
   }
 }
