@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "resolver/install/env_state.h"
@@ -31,12 +32,13 @@ class Applying {
 
   LinkMode run() {
     const FileLock used = lock_store_for_use(store_);
-    const std::vector<StoredWheel> stored = ensure_unpacked(plan_.add, python_, blobs_, store_, events_);
+    std::vector<StoredWheel> stored = ensure_unpacked(plan_.add, python_, blobs_, store_, events_);
     make_dirs(layout_.root);
     const FileLock lock = FileLock::acquire(layout_.lock_file(), [&](int pid) {
       note(events_, fmt::format("waiting for process {}, which changes this environment", pid));
     });
     prepare_environment();
+    catch_up(stored);
     announce(stored);
     register_environment(store_, layout_.root);
     WheelLinker linker(layout_, store_, owners_, repair_);
@@ -110,6 +112,27 @@ class Applying {
     for (const std::string& name : list_dir(layout_.root)) {
       if (name != layout_.lock_file().filename() && name != "dae-env.json") remove_all(layout_.root / name);
     }
+  }
+
+  // With what another process has done since the plan was made.
+  void catch_up(std::vector<StoredWheel>& stored) {
+    if (!plan_.wanted) return;
+    std::set<std::string> there, names;
+    for (const InstalledPackage& package : state_.packages) there.insert(package.digest);
+    for (const WheelToInstall& wheel : plan_.add) there.insert(wheel.digest.hex());
+    std::vector<WheelToInstall> lost;
+    for (const WheelToInstall& wheel : *plan_.wanted) {
+      names.insert(wheel.name);
+      if (!there.contains(wheel.digest.hex())) lost.push_back(wheel);
+    }
+    for (const InstalledPackage& package : state_.packages) {
+      if (!names.contains(package.name)) plan_.remove.emplace_back(package.name, package.version);
+    }
+    if (lost.empty()) return;
+    for (StoredWheel& wheel : ensure_unpacked(lost, python_, blobs_, store_, events_)) {
+      stored.push_back(std::move(wheel));
+    }
+    std::ranges::move(lost, std::back_inserter(plan_.add));
   }
 
   // Sorts out what to do by what is there now: the plan may be older than the lock.
@@ -203,7 +226,7 @@ class Applying {
                      store_.unpacked.string(), layout_.root.string(), link_mode_name(used)));
   }
 
-  const InstallPlan& plan_;
+  InstallPlan plan_;
   const Interpreter& python_;
   BlobStore& blobs_;
   const StorePaths& store_;

@@ -3,6 +3,7 @@
 // Wheels are unpacked once per machine into a read-only store and linked from there.
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,9 @@ struct InstallPlan {
   bool make_environment = false;          // no venv yet, or of another interpreter
   std::vector<InstalledPackage> foreign;  // what somebody else installed, to be removed: plan_exact() alone
   std::vector<std::string> immovable;     // "name version: why", of what stays nevertheless
+  // All that dae shall have installed, if that was asked for: whoever applies the plan after another process has had
+  // its turn takes out what that one added, and puts back what it took.
+  std::optional<std::vector<WheelToInstall>> wanted = {};
   bool empty() const { return add.empty() && remove.empty() && foreign.empty() && !make_environment; }
 };
 

@@ -116,6 +116,28 @@ TEST_P(KilledInstall, IntoAnEnvironmentOfSomebodyElsesLeavesTheirPackages) {
   EXPECT_TRUE(exists(site() / "theirs.py"));
 }
 
+TEST_P(KilledInstall, ThatTakesOutPackagesOfOthersIsRepairedByTheNext) {
+  const Wheels wheels{wheel("a", "1.0", "one"), plain("p", "1.0", "")};
+  const auto make = [&] {
+    install(wheels);
+    make_dirs(site() / "theirs");
+    make_dirs(site() / "theirs-1.dist-info");
+    for (const char* name : {"theirs.py", "theirs/x.py", "theirs-1.dist-info/METADATA"}) {
+      write_file_atomic(site() / name, "Name: theirs\nVersion: 1\n", 0644, Durability::none);
+    }
+    write_file_atomic(site() / "theirs-1.dist-info/RECORD",
+                      "theirs.py,,\ntheirs/x.py,,\ntheirs-1.dist-info/METADATA,,\ntheirs-1.dist-info/RECORD,,\n", 0644,
+                      Durability::none);
+    put_users_files();
+  };
+  expect_repair({make, [&] {
+                   InstallPlan plan = plan_install(env_, python_, wheels);
+                   plan_exact(plan, env_, python_, wheels);
+                   apply_install(plan, env_, python_, *blobs_, store_, events_);
+                 }});
+  EXPECT_FALSE(exists(site() / "theirs.py") || exists(site() / "theirs") || exists(site() / "theirs-1.dist-info"));
+}
+
 // The interpreter's patch release: the environment is made over around its packages.
 TEST_P(KilledInstall, OverAnotherInterpreterIsRepairedByTheNext) {
   const Wheels wheels{wheel("a", "1.0", "one")};
