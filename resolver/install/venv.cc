@@ -61,6 +61,7 @@ void make_venv(const EnvLayout& layout, const Interpreter& python) {
   renew_file(layout.root / "bin/activate", activate_sh(layout.root));
   renew_file(layout.root / "bin/activate.fish", activate_fish(layout.root));
   renew_file(layout.root / "bin/activate.csh", activate_csh(layout.root));
+  renew_file(layout.root / "bin/Activate.ps1", activate_ps1(layout.root));
   renew_file(layout.root / "bin/activate_this.py", activate_this_py(layout.site_packages()));
   // Nothing in it is for a repository. Whoever thinks otherwise may say so in it.
   if (!exists(layout.root / ".gitignore")) renew_file(layout.root / ".gitignore", "*\n");

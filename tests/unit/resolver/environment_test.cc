@@ -117,7 +117,8 @@ TEST_F(Environment, AnUpgradeLeavesNothingOfTheOldVersion) {
   install_into(fresh, {stored(current)});
   std::map<std::string, std::string> upgraded = contents(env_), made = contents(fresh);
   for (auto* tree : {&upgraded, &made}) {
-    for (const char* name : {"dae-env.json", "pyvenv.cfg", "bin/activate", "bin/activate.fish", "bin/activate.csh"})
+    for (const char* name :
+         {"dae-env.json", "pyvenv.cfg", "bin/activate", "bin/activate.fish", "bin/activate.csh", "bin/Activate.ps1"})
       tree->erase(name);
   }
   EXPECT_EQ(upgraded, made);
