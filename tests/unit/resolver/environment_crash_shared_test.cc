@@ -29,6 +29,7 @@ class KilledSharing : public CrashFixture, public ::testing::WithParamInterface<
   }
   void expect_repair_of(const Wheels& before, const Wheels& after, bool is_quiet = true) {
     const auto [from, to] = GetParam();
+    store_.link_threads = from == to ? 1 : 3;
     Sync sync;
     sync.make = [&, from = from] {
       install_as(from, before);

@@ -17,6 +17,7 @@ using testing::WheelBuilder;
 struct Way {
   LinkMode mode;
   bool bytecode;
+  size_t threads = 1;
 };
 
 class KilledInstall : public CrashFixture, public ::testing::WithParamInterface<Way> {
@@ -24,6 +25,7 @@ class KilledInstall : public CrashFixture, public ::testing::WithParamInterface<
   KilledInstall() {
     store_.link_mode = GetParam().mode;
     store_.bytecode = GetParam().bytecode;
+    store_.link_threads = GetParam().threads;
   }
   WheelToInstall wheel(const std::string& name, const std::string& version, const std::string& module) {
     return stored(WheelBuilder(name, version)
@@ -155,10 +157,12 @@ TEST_P(KilledInstall, OverAnotherInterpreterIsRepairedByTheNext) {
 INSTANTIATE_TEST_SUITE_P(LinkModes, KilledInstall,
                          ::testing::Values(Way{LinkMode::hardlink, false}, Way{LinkMode::copy, false},
                                            Way{LinkMode::symlink, false}, Way{LinkMode::hardlink, true},
-                                           Way{LinkMode::symlink, true}),
+                                           Way{LinkMode::symlink, true}, Way{LinkMode::hardlink, false, 3},
+                                           Way{LinkMode::copy, false, 3}),
                          [](const auto& way) {
                            return std::string(link_mode_name(way.param.mode)) +
-                                  (way.param.bytecode ? "_with_bytecode" : "");
+                                  (way.param.bytecode ? "_with_bytecode" : "") +
+                                  (way.param.threads > 1 ? "_by_threads" : "");
                          });
 
 }  // namespace
