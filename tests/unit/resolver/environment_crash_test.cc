@@ -11,7 +11,6 @@ using testing::fancy_wheel;
 using testing::Outcome;
 using testing::Snapshot;
 using testing::Sync;
-using testing::TracedChild;
 using testing::WheelBuilder;
 
 struct Way {
