@@ -3,7 +3,7 @@ that can be imported in pip's environment can be in dae's, and every program in 
 
 The wheels are those of tests/support/install_index.py, which keeps them in $DAE_BENCH_DIR; what is not kept is asked of the
 index that pip uses here, and without one the test is skipped (exit code 77). What has no wheel is left out, by name. Minutes to
-an hour: `ctest -C outside -L outside`, or this file with DAE_BINARY and DAE_BUILD; a name after it runs that closure only, and
+half an hour: `ctest -C outside -L outside`, or this file with DAE_BINARY and DAE_BUILD; a name after it runs that closure only, and
 --no-smoke compares trees only.
 """
 import os
