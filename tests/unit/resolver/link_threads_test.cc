@@ -40,7 +40,8 @@ class LinkThreads : public EnvironmentFixture {
     // These name their environment.
     for (const char* file : {"dae-env.json", "pyvenv.cfg", "bin/program"}) out.erase(file);
     std::erase_if(out, [](const auto& entry) {
-      return entry.first.starts_with("bin/activate") || entry.first.ends_with(".dist-info/RECORD");
+      return entry.first.starts_with("bin/activate") || entry.first.starts_with("bin/Activate") ||
+             entry.first.ends_with(".dist-info/RECORD");
     });
     return out;
   }
