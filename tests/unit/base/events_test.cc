@@ -78,10 +78,10 @@ TEST(ProgressSink, ShowsSlowWorkWithItsEnd) {
     activity.finish("downloaded");
   };
   const std::string lines = shown(ProgressStyle::lines, slow);
-  EXPECT_TRUE(lines.starts_with("downloading numpy.whl …\ndownloaded numpy.whl (9")) << lines;
+  EXPECT_TRUE(lines.starts_with("downloading numpy.whl …\ndownloaded numpy.whl (")) << lines;
   const std::string bars = shown(ProgressStyle::bars, slow);
   EXPECT_NE(bars.find("[============            ] 1.0 KiB / 2.0 KiB"), std::string::npos) << bars;
-  EXPECT_NE(bars.find("downloaded numpy.whl (9"), std::string::npos) << bars;
+  EXPECT_NE(bars.find("downloaded numpy.whl ("), std::string::npos) << bars;
   // The first bar erases nothing: what stands above it is somebody else's line. The last one leaves nothing behind.
   EXPECT_TRUE(bars.starts_with("downloading numpy.whl")) << bars;
   size_t drawn = 0, erased = 0;
