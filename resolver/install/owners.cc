@@ -42,7 +42,8 @@ void Owners::read() {
 void Owners::read_one(const std::string& dist_info) {
   try {
     for (const RecordEntry& entry : read_installed_record(layout_, dist_info)) {
-      claims_.emplace(root_relative(layout_, entry.path), Claim{dist_info, entry.hash});
+      claimed_by_[dist_info].push_back(
+          claims_.emplace(root_relative(layout_, entry.path), Claim{dist_info, entry.hash}));
     }
   } catch (const Error&) {
     // A foreign distribution with a broken RECORD claims nothing that could be known.
@@ -61,7 +62,9 @@ std::vector<Owners::Claim> Owners::others(const std::string& root_path, const st
 
 void Owners::forget(const std::string& dist_info) {
   read();
-  std::erase_if(claims_, [&](const auto& claim) { return claim.second.dist_info == dist_info; });
+  // To look through all claims for each of 700 wheels took half a second.
+  for (const Claims::iterator claim : claimed_by_[dist_info]) claims_.erase(claim);
+  claimed_by_.erase(dist_info);
 }
 
 void Owners::expect(const std::string& dist_info) {

@@ -34,7 +34,9 @@ class Owners {
   void read_one(const std::string& dist_info);
   const EnvLayout& layout_;
   bool known_ = false;
-  std::multimap<std::string, Claim> claims_;
+  using Claims = std::multimap<std::string, Claim>;
+  Claims claims_;
+  std::map<std::string, std::vector<Claims::iterator>> claimed_by_;
   std::set<std::string> expected_;
 };
 
