@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "resolver/install/env_layout.h"
@@ -34,9 +35,8 @@ class Owners {
   void read_one(const std::string& dist_info);
   const EnvLayout& layout_;
   bool known_ = false;
-  using Claims = std::multimap<std::string, Claim>;
-  Claims claims_;
-  std::map<std::string, std::vector<Claims::iterator>> claimed_by_;
+  std::unordered_multimap<std::string, Claim> claims_;
+  std::map<std::string, std::vector<const std::string*>> claimed_by_;  // keys of claims_
   std::set<std::string> expected_;
 };
 
