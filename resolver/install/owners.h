@@ -31,12 +31,19 @@ class Owners {
   void learn(const std::string& dist_info);   // its RECORD is there
 
  private:
+  // Of 80,000 files a handful are asked for: a row is parsed again then, instead of being kept.
+  using Record = std::pair<const std::string, std::string>;  // dist-info and text
+  struct Row {
+    const Record* record;
+    size_t begin;
+  };
   void read();
   void read_one(const std::string& dist_info);
+  size_t key_of(std::string_view path) const;
   const EnvLayout& layout_;
   bool known_ = false;
-  std::unordered_multimap<std::string, Claim> claims_;
-  std::map<std::string, std::vector<const std::string*>> claimed_by_;  // keys of claims_
+  std::map<std::string, std::string> records_;
+  std::unordered_multimap<size_t, Row> rows_;  // by key_of(path)
   std::set<std::string> expected_;
 };
 

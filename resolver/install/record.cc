@@ -1,6 +1,7 @@
 #include "resolver/install/record.h"
 
 #include <algorithm>
+#include <array>
 #include <unordered_set>
 
 #include "base/error.h"
@@ -8,40 +9,6 @@
 
 namespace dae::resolver {
 namespace {
-
-// A quoted cell of RFC 4180, `at` behind its opening quote; it leaves `at` behind what ends the cell's text.
-std::string quoted_cell(std::string_view text, size_t& at, std::string_view source) {
-  std::string cell;
-  for (; at < text.size(); ++at) {
-    if (text[at] != '"') {
-      cell += text[at];
-    } else if (at + 1 < text.size() && text[at + 1] == '"') {
-      cell += text[++at];
-    } else {
-      ++at;
-      return cell;
-    }
-  }
-  throw Error(ErrorKind::bad_input, "RECORD has an open quote", std::string(source));
-}
-
-// RFC 4180 with either line end; returns false at the end of the text.
-bool next_row(std::string_view text, size_t& at, std::vector<std::string>& row, std::string_view source) {
-  row.clear();
-  if (at >= text.size()) return false;
-  while (true) {
-    std::string cell;
-    if (at < text.size() && text[at] == '"') cell = quoted_cell(text, ++at, source);
-    const size_t end = std::min(text.find_first_of(",\n", at), text.size());
-    const bool is_last = end == text.size() || text[end] == '\n';
-    std::string_view rest = text.substr(at, end - at);
-    if (is_last && rest.ends_with('\r')) rest.remove_suffix(1);
-    cell += rest;
-    row.push_back(std::move(cell));
-    at = end + 1;
-    if (is_last) return true;
-  }
-}
 
 void append_cell(std::string& out, const std::string& cell) {
   if (cell.find_first_of(",\"\r\n") == std::string::npos) {
@@ -53,18 +20,68 @@ void append_cell(std::string& out, const std::string& cell) {
 
 }  // namespace
 
+// A quoted cell of RFC 4180, `at_` behind its opening quote; leaves it behind the closing one.
+std::string RecordReader::quoted() {
+  std::string cell;
+  for (; at_ < text_.size(); ++at_) {
+    if (text_[at_] != '"') {
+      cell += text_[at_];
+    } else if (at_ + 1 < text_.size() && text_[at_ + 1] == '"') {
+      cell += text_[++at_];
+    } else {
+      ++at_;
+      return cell;
+    }
+  }
+  throw Error(ErrorKind::bad_input, "RECORD has an open quote", std::string(source_));
+}
+
+bool RecordReader::next(RecordRow& row) {
+  std::array<std::string_view, 3> cells;
+  for (size_t count = 0; at_ < text_.size() || count != 0;) {
+    if (count == 0) row.begin = at_;
+    std::string unquoted;
+    const bool is_quoted = at_ < text_.size() && text_[at_] == '"';
+    if (is_quoted) {
+      ++at_;
+      unquoted = quoted();
+    }
+    const size_t end = std::min(text_.find_first_of(",\n", at_), text_.size());
+    const bool is_last = end == text_.size() || text_[end] == '\n';
+    std::string_view cell = text_.substr(at_, end - at_);
+    if (is_last && cell.ends_with('\r')) cell.remove_suffix(1);
+    if (count < cells.size()) {
+      if (is_quoted) cell = unquoted_[count] = unquoted.append(cell);
+      cells[count] = cell;
+    }
+    ++count;
+    at_ = end + 1;
+    if (!is_last) continue;
+    if (count == 1 && cell.empty() && !is_quoted) {  // an empty line
+      count = 0;
+      continue;
+    }
+    if (count < cells.size()) {
+      throw Error(ErrorKind::bad_input, "RECORD has a row without three cells", std::string(source_));
+    }
+    row.path = cells[0];
+    row.hash = cells[1];
+    row.size = cells[2];
+    return true;
+  }
+  return false;
+}
+
 std::vector<RecordEntry> parse_record(std::string_view text, std::string_view source) {
   std::vector<RecordEntry> out;
-  std::vector<std::string> row;
-  size_t at = 0;
-  while (next_row(text, at, row, source)) {
-    if (row.size() == 1 && row[0].empty()) continue;
-    if (row.size() < 3) throw Error(ErrorKind::bad_input, "RECORD has a row without three cells", std::string(source));
-    RecordEntry entry{std::move(row[0]), std::move(row[1]), std::nullopt};
-    if (!row[2].empty()) {
-      const auto size_bytes = parse_int(row[2]);
+  RecordReader reader(text, source);
+  for (RecordRow row; reader.next(row);) {
+    RecordEntry entry{std::string(row.path), std::string(row.hash), std::nullopt};
+    if (!row.size.empty()) {
+      const auto size_bytes = parse_int(row.size);
       if (!size_bytes || *size_bytes < 0) {
-        throw Error(ErrorKind::bad_input, "RECORD has a size that is no number: `" + row[2] + "`", std::string(source));
+        throw Error(ErrorKind::bad_input, "RECORD has a size that is no number: `" + std::string(row.size) + "`",
+                    std::string(source));
       }
       entry.size_bytes = static_cast<uint64_t>(*size_bytes);
     }
