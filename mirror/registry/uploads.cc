@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 #include <vector>
 
 #include "base/log.h"
@@ -25,7 +26,7 @@ std::string new_session_id() {
   return hex;
 }
 
-void append_pieces(BlobWriter& writer, const Path& file) {
+void for_each_piece(const Path& file, const std::function<void(std::string_view)>& visit) {
   const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd.valid()) throw os_error("cannot open chunk", file.string(), errno);
   std::vector<char> buffer(1 << 18);
@@ -34,7 +35,7 @@ void append_pieces(BlobWriter& writer, const Path& file) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw os_error("cannot read chunk", file.string(), errno);
     if (got == 0) return;
-    writer.write({buffer.data(), static_cast<size_t>(got)});
+    visit({buffer.data(), static_cast<size_t>(got)});
   }
 }
 
@@ -42,10 +43,11 @@ OciRefusal unknown_upload() {
   return OciRefusal(404, "BLOB_UPLOAD_UNKNOWN", "no such upload; it may have expired");
 }
 
+// `commit` gets what the store has to check.
 template <typename Commit>
-void commit_as(const Commit& commit) {
+Digest commit_as(const ContentDigest& digest, const Commit& commit) {
   try {
-    commit();
+    return commit(digest.is_sha256() ? std::optional(digest.sha256()) : std::nullopt);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::verification) throw;
     throw OciRefusal(400, "DIGEST_INVALID", "the bytes received do not have this digest");
@@ -83,13 +85,14 @@ std::string upload_range(uint64_t size_bytes) {
   return "0-" + std::to_string(size_bytes == 0 ? 0 : size_bytes - 1);
 }
 
-void store_blob(BlobStore& blobs, const Chunk& chunk, const Digest& digest) {
-  commit_as([&] {
-    if (chunk.size_bytes > 0) {
-      blobs.adopt(chunk.file, digest);
-    } else {
-      blobs.writer()->commit(digest);
-    }
+Digest store_blob(BlobStore& blobs, const Chunk& chunk, const ContentDigest& digest) {
+  DigestCheck check(digest);
+  if (!digest.is_sha256() && chunk.size_bytes > 0) {
+    for_each_piece(chunk.file, [&](std::string_view piece) { check.update(piece); });
+  }
+  check.finish();
+  return commit_as(digest, [&](const auto& expected) {
+    return chunk.size_bytes > 0 ? blobs.adopt(chunk.file, expected) : blobs.writer()->commit(expected);
   });
 }
 
@@ -185,26 +188,37 @@ uint64_t Uploads::append(const std::string& repository, const std::string& id, c
   return session.size_bytes;
 }
 
-void Uploads::finish(const std::string& repository, const std::string& id, const Chunk& chunk, const Digest& digest) {
+Digest Uploads::join_chunks(const std::string& id, const Session& session, const Chunk& last,
+                            const ContentDigest& digest) {
+  if (session.chunks == 0) return store_blob(blobs_, last, digest);
+  if (session.chunks == 1 && last.size_bytes == 0) {
+    return store_blob(blobs_, {dir_ / id / "0", session.size_bytes, ""}, digest);
+  }
+  const auto writer = blobs_.writer();
+  DigestCheck check(digest);
+  const auto take = [&](std::string_view piece) {
+    writer->write(piece);
+    check.update(piece);
+  };
+  for (int64_t i = 0; i < session.chunks; ++i) for_each_piece(dir_ / id / std::to_string(i), take);
+  if (last.size_bytes > 0) for_each_piece(last.file, take);
+  check.finish();
+  return commit_as(digest, [&](const auto& expected) { return writer->commit(expected); });
+}
+
+Digest Uploads::finish(const std::string& repository, const std::string& id, const Chunk& chunk,
+                       const ContentDigest& digest) {
   const Busy busy(*this, id);
-  Session session = find(repository, id);
+  const Session session = find(repository, id);
   check_order(repository, id, session, chunk);
   try {
-    if (session.chunks == 0) {
-      store_blob(blobs_, chunk, digest);
-    } else if (session.chunks == 1 && chunk.size_bytes == 0) {
-      store_blob(blobs_, {dir_ / id / "0", session.size_bytes, ""}, digest);
-    } else {
-      auto writer = blobs_.writer();
-      for (int64_t i = 0; i < session.chunks; ++i) append_pieces(*writer, dir_ / id / std::to_string(i));
-      if (chunk.size_bytes > 0) append_pieces(*writer, chunk.file);
-      commit_as([&] { writer->commit(digest); });
-    }
+    Digest stored = join_chunks(id, session, chunk, digest);
+    forget(id);
+    return stored;
   } catch (const OciRefusal&) {
     forget(id);
     throw;
   }
-  forget(id);
 }
 
 void Uploads::cancel(const std::string& repository, const std::string& id) {

@@ -9,6 +9,7 @@
 #include "base/blob_store.h"
 #include "base/clock.h"
 #include "mirror/catalog.h"
+#include "mirror/registry/content_digest.h"
 
 namespace dae::mirror {
 
@@ -27,9 +28,9 @@ class Uploads {
   // Bytes received.
   uint64_t status(const std::string& repository, const std::string& id);
   uint64_t append(const std::string& repository, const std::string& id, const Chunk& chunk);
-  // The last chunk (may be empty) and the end of the session. A digest that does not fit is OciRefusal 400
-  // DIGEST_INVALID, and the session is over too: its bytes are wrong.
-  void finish(const std::string& repository, const std::string& id, const Chunk& chunk, const Digest& digest);
+  // The last chunk (may be empty) and the end of the session; the name that the store gives the whole. A digest that
+  // does not fit is OciRefusal 400 DIGEST_INVALID, and the session is over too: its bytes are wrong.
+  Digest finish(const std::string& repository, const std::string& id, const Chunk& chunk, const ContentDigest& digest);
   void cancel(const std::string& repository, const std::string& id);
   void expire();
 
@@ -41,6 +42,7 @@ class Uploads {
   class Busy;
   Session find(const std::string& repository, const std::string& id);
   void check_order(const std::string& repository, const std::string& id, const Session& session, const Chunk& chunk);
+  Digest join_chunks(const std::string& id, const Session& session, const Chunk& last, const ContentDigest& digest);
   void add(const std::string& id, Session& session, const Chunk& chunk);
   void forget(const std::string& id);
 
@@ -58,7 +60,7 @@ std::string upload_location(const std::string& repository, const std::string& id
 // The form clients expect: "0-<last byte>".
 std::string upload_range(uint64_t size_bytes);
 
-// A chunk that is one whole blob: without a session.
-void store_blob(BlobStore& blobs, const Chunk& chunk, const Digest& digest);
+// A chunk that is one whole blob: without a session. Returns the name that the store gives it.
+Digest store_blob(BlobStore& blobs, const Chunk& chunk, const ContentDigest& digest);
 
 }  // namespace dae::mirror
