@@ -24,7 +24,8 @@ ServerResponse created(RegistryService& service, const std::string& repository, 
 }
 
 Chunk chunk_of(const ServerRequest& request) {
-  return {request.body_file, request.body_size_bytes, std::string(request.headers.get("Content-Range"))};
+  return {request.body_file, request.body_size_bytes, std::string(request.headers.get("Content-Range")),
+          request.body_sha256 ? std::optional(request.body_sha256()) : std::nullopt};
 }
 
 ServerResponse get_blob(RegistryService& service, const ServerRequest& request) {

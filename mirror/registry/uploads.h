@@ -1,6 +1,8 @@
 #pragma once
-// Upload sessions of the registry: chunks on disk until the blob is whole. They survive a restart and expire.
+// Upload sessions of the registry: chunks on disk until the blob is whole. With bytes they survive a restart; they
+// expire.
 //   <storage>/uploads/<id>/<n>   the n-th chunk, from 0
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -16,7 +18,8 @@ namespace dae::mirror {
 struct Chunk {
   Path file;  // taken over by rename; may be absent when `size_bytes` is 0
   uint64_t size_bytes = 0;
-  std::string content_range;  // "0-99", or "" = follows what is there
+  std::string content_range;     // "0-99", or "" = follows what is there
+  std::optional<Digest> sha256;  // of the file, when it is known already
 };
 
 // Thread-safe. Throws OciRefusal: 404 for an unknown session, 416 for a chunk out of order, 409 when the session is
@@ -43,7 +46,8 @@ class Uploads {
   Session find(const std::string& repository, const std::string& id);
   void check_order(const std::string& repository, const std::string& id, const Session& session, const Chunk& chunk);
   Digest join_chunks(const std::string& id, const Session& session, const Chunk& last, const ContentDigest& digest);
-  void add(const std::string& id, Session& session, const Chunk& chunk);
+  void add(const std::string& repository, const std::string& id, Session& session, const Chunk& chunk);
+  std::optional<Digest> first_chunk(const std::string& id);
   void forget(const std::string& id);
 
   Catalog& catalog_;
@@ -53,6 +57,13 @@ class Uploads {
   uint64_t blob_limit_bytes_;
   std::mutex mutex_;
   std::set<std::string> busy_;
+  // Sessions without bytes are in memory only: most blobs come in one piece after the POST, and need no row then.
+  struct Fresh {
+    std::string repository;
+    int64_t started_ms = 0;
+  };
+  std::map<std::string, Fresh> fresh_;
+  std::map<std::string, Digest> first_chunks_;  // of sessions with one chunk, as long as this process lives
   int64_t expired_at_ms_ = 0;
 };
 

@@ -18,7 +18,7 @@ class RunningMirror:
         config.write_text(f"storage: {self.folder / 'storage'}\nlisten: 127.0.0.1:0\n{settings}")
         self.log = open(self.folder / "log", "ab")
         env = {name: value for name, value in os.environ.items() if not name.startswith(("DAE_", "PIP_"))}
-        self.process = subprocess.Popen([DAE, "mirror", "serve", "--config", config, "--ready-file", ready], env=env, cwd=self.folder,
+        self.process = subprocess.Popen([os.path.abspath(DAE), "mirror", "serve", "--config", config, "--ready-file", ready], env=env, cwd=self.folder,
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + 30
         while not (ready.exists() and "http" in ready.read_text()):
