@@ -16,7 +16,8 @@ struct ArchiveLimits {
   uint64_t total_bytes = 8ull << 30;
   uint64_t entry_bytes = 4ull << 30;
   uint64_t entries = 200'000;
-  uint64_t ratio = 1000;  // unpacked / packed, once over 64 MiB unpacked
+  uint64_t ratio = 1000;              // unpacked / packed, once over 64 MiB unpacked
+  bool drop_leading_slashes = false;  // of names, as PEP 721 has it; else they are refused
 };
 
 struct ArchiveEntry {

@@ -160,7 +160,9 @@ void scan_archive(const Path& file, const ArchiveLimits& limits, int strip,
   const ArchiveRead read = [&](const auto& piece) { scanner.read(piece); };
   while (scanner.next()) {
     const std::string raw = scanner.raw_name();
-    const auto safe = safe_name(raw);
+    std::string_view name_in_tree = raw;
+    if (limits.drop_leading_slashes) name_in_tree.remove_prefix(std::min(raw.find_first_not_of('/'), raw.size()));
+    const auto safe = safe_name(name_in_tree);
     if (!safe) scanner.refuse(fmt::format("the name `{}` is not safe", archive_detail::shown(raw)));
     const EntryKind kind = scanner.kind(raw);
     const std::string name = strip_components(*safe, strip);

@@ -46,22 +46,29 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
-bool copy_all(int from, int to) {
-  for (bool in_kernel = true;;) {
+// One read and one write for a file that fits: a twentieth faster for a tree of small files than copy_file_range(),
+// which pays for long ones where the file system need not move the bytes.
+constexpr uint64_t kBufferBytes = 128 << 10, kInKernelBytes = 1 << 20;
+
+bool copy_all(int from, int to, uint64_t size_bytes) {
+  for (bool in_kernel = size_bytes >= kInKernelBytes; size_bytes > 0;) {
     if (in_kernel) {
-      const ssize_t moved = ::copy_file_range(from, nullptr, to, nullptr, size_t{1} << 30, 0);
-      if (moved == 0) return true;
+      const ssize_t moved = ::copy_file_range(from, nullptr, to, nullptr, size_bytes, 0);
+      if (moved == 0) return true;  // it has become shorter
+      if (moved > 0) size_bytes -= static_cast<uint64_t>(moved);
       if (moved > 0 || errno == EINTR) continue;
       if (!is_impossible(errno)) return false;
       in_kernel = false;
     }
-    char buffer[1 << 16];
-    const ssize_t got = ::read(from, buffer, sizeof buffer);
+    char buffer[kBufferBytes];
+    const ssize_t got = ::read(from, buffer, std::min(size_bytes, kBufferBytes));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return false;
     if (got == 0) return true;
     if (!write_all(to, {buffer, static_cast<size_t>(got)})) return false;
+    size_bytes -= static_cast<uint64_t>(got);
   }
+  return true;
 }
 
 FileInfo info_of(const struct stat& status) {
@@ -93,23 +100,38 @@ Dir::Linked Dir::hard_link(const char* name, const Dir& to, const char* new_name
   return answer_of(errno, "link", to.path_, new_name);
 }
 
-Dir::Linked Dir::reflink(const char* name, const Dir& to, const char* new_name, mode_t mode) const {
-  const Fd source(::openat(fd_.get(), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!source.valid()) fail("read", path_, name);
+struct Dir::Source {
+  Fd fd;
+  uint64_t size_bytes = 0;
+  bool program = false;
+};
+
+Dir::Source Dir::open_source(const char* name) const {
+  Source out{Fd(::openat(fd_.get(), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW))};
+  struct stat status {};
+  if (!out.fd.valid() || ::fstat(out.fd.get(), &status) != 0) fail("read", path_, name);
+  out.size_bytes = static_cast<uint64_t>(status.st_size);
+  out.program = (status.st_mode & 0111) != 0;
+  return out;
+}
+
+Dir::Linked Dir::reflink(const char* name, const Dir& to, const char* new_name, const Modes& modes) const {
+  const Source source = open_source(name);
+  const mode_t mode = source.program ? modes.program : modes.plain;
   const Fd target(::openat(to.fd_.get(), new_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!target.valid()) return answer_of(errno, "write", to.path_, new_name);
-  if (::ioctl(target.get(), FICLONE, source.get()) == 0) return Linked::done;
+  if (::ioctl(target.get(), FICLONE, source.fd.get()) == 0) return Linked::done;
   const int code = errno;
   ::unlinkat(to.fd_.get(), new_name, 0);
   return answer_of(code, "write", to.path_, new_name);
 }
 
-Dir::Linked Dir::copy(const char* name, const Dir& to, const char* new_name, mode_t mode) const {
-  const Fd source(::openat(fd_.get(), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!source.valid()) fail("read", path_, name);
+Dir::Linked Dir::copy(const char* name, const Dir& to, const char* new_name, const Modes& modes) const {
+  const Source source = open_source(name);
+  const mode_t mode = source.program ? modes.program : modes.plain;
   const Fd target(::openat(to.fd_.get(), new_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!target.valid()) return answer_of(errno, "write", to.path_, new_name);
-  if (!copy_all(source.get(), target.get())) fail("write", to.path_, new_name);
+  if (!copy_all(source.fd.get(), target.get(), source.size_bytes)) fail("write", to.path_, new_name);
   return Linked::done;
 }
 

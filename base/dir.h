@@ -27,9 +27,12 @@ class Dir {
     no_such_dir,  // the new name's directory (or the source) is missing
   };
   Linked hard_link(const char* name, const Dir& to, const char* new_name) const;
+  struct Modes {
+    mode_t plain = 0644, program = 0755;  // the second when somebody may execute the source
+  };
   // A new file that shares the blocks of `name` (FICLONE), or else a copy of its bytes.
-  Linked reflink(const char* name, const Dir& to, const char* new_name, mode_t mode) const;
-  Linked copy(const char* name, const Dir& to, const char* new_name, mode_t mode) const;
+  Linked reflink(const char* name, const Dir& to, const char* new_name, const Modes& modes) const;
+  Linked copy(const char* name, const Dir& to, const char* new_name, const Modes& modes) const;
   Linked symlink(const std::string& target, const char* new_name) const;
   // A new file (O_EXCL); not atomic and not synced: whoever calls can tell a half-done run from a done one.
   Linked write_new(const char* name, std::string_view bytes, mode_t mode) const;
@@ -57,6 +60,8 @@ class Dir {
   std::vector<std::string> list(const char* name) const;         // names, sorted; empty when absent
 
  private:
+  struct Source;
+  Source open_source(const char* name) const;
   Dir(Path path, Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
   Path path_;
   Fd fd_;

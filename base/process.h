@@ -20,7 +20,7 @@ struct ProcessSpec {
   bool inherit_env = true;                    // `env` is laid over ours; false: `env` alone
   std::optional<std::string> stdin_bytes;     // default: /dev/null
   bool inherit_stdio = false;                 // run in the foreground on our terminal
-  Path output_file;                           // stdout + stderr appended here (spawn); empty: /dev/null
+  Path output_file;                           // stdout + stderr appended here; empty: nowhere. run collects them, too
   bool own_session = false;                   // setsid: survives us, and its group can be signalled as a whole
   int64_t timeout_ms = 0;                     // run only; 0: none. Expiry kills the group
   uint64_t output_limit_bytes = 16ull << 20;  // run only; more is cut, `truncated` says so

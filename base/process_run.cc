@@ -127,8 +127,17 @@ class Conversation {
     const auto size = static_cast<size_t>(got);
     const size_t room = spec_.output_limit_bytes - std::min<uint64_t>(spec_.output_limit_bytes, out.size());
     out.append(buffer.data(), std::min(size, room));
+    if (!spec_.output_file.empty() && room > 0) keep({buffer.data(), std::min(size, room)});
     result_.truncated = result_.truncated || size > room;
     return true;
+  }
+
+  void keep(std::string_view bytes) const {
+    try {
+      append_file(spec_.output_file, bytes);
+    } catch (const Error&) {
+      // The disk is full: whoever started the program has the bytes nevertheless.
+    }
   }
 
   void feed() {

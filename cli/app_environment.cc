@@ -118,16 +118,25 @@ std::vector<resolver::WheelToInstall> with_built(const std::vector<resolver::Sel
 
 }  // namespace
 
+resolver::InstallPlan plan_environment(const builder::AppFile& app, const resolver::Interpreter& python,
+                                       const std::vector<resolver::WheelToInstall>& wanted, bool exact) {
+  const Path env = environment_path(app);
+  resolver::InstallPlan plan = resolver::plan_install(env, python, wanted);
+  if (exact) resolver::plan_exact(plan, env, python, wanted);
+  return plan;
+}
+
 EnvironmentChange sync_environment(Context& context, const builder::AppFile& app, const resolver::Lock& lock,
                                    const resolver::Interpreter& python, Transport& transport,
-                                   const resolver::SelectOptions& which, bool locked, resolver::LinkMode link_mode) {
+                                   const resolver::SelectOptions& which, bool locked, resolver::LinkMode link_mode,
+                                   bool exact) {
   const int64_t started_ms = context.clock.monotonic_ms();
   EnvironmentChange change;
   const std::vector<resolver::Selected> selected = resolver::select(lock, python.target(), which);
   change.packages = static_cast<int>(selected.size());
   WantedWheels wanted = wanted_from_lock(selected, app.dir);
   const Path env = environment_path(app);
-  change.plan = resolver::plan_install(env, python, wanted.wheels);
+  change.plan = plan_environment(app, python, wanted.wheels, exact);
   if (!wanted.complete || !change.plan.empty()) {
     // A cache: what a power cut tears is found out by size, digest and contents, and fetched again.
     const auto blobs = open_blob_store(blobs_dir(), Durability::none);
@@ -150,11 +159,12 @@ EnvironmentChange sync_environment(Context& context, const builder::AppFile& app
     const auto came = fetch_and_unpack(missing, {context, python, transport, *blobs, store, fetch});
     if (!wanted.complete) {
       wanted.wheels = with_built(selected, wanted.wheels, missing, came);
-      change.plan = resolver::plan_install(env, python, wanted.wheels);
+      change.plan = plan_environment(app, python, wanted.wheels, exact);
     }
     change.from_store = static_cast<int>(change.plan.add.size() - std::min(change.plan.add.size(), missing.size()));
     if (!change.plan.empty()) resolver::apply_install(change.plan, env, python, *blobs, store, *context.events);
   }
+  for (const std::string& line : change.plan.immovable) warning(*context.events, "stays in the environment: " + line);
   change.duration_ms = context.clock.monotonic_ms() - started_ms;
   return change;
 }

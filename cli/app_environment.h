@@ -21,6 +21,9 @@ struct WantedWheels {
 // `base_dir`: of relative paths in the lock.
 WantedWheels wanted_from_lock(const std::vector<resolver::Selected>& selected, const Path& base_dir);
 
+resolver::InstallPlan plan_environment(const builder::AppFile& app, const resolver::Interpreter& python,
+                                       const std::vector<resolver::WheelToInstall>& wanted, bool exact);
+
 struct EnvironmentChange {
   resolver::InstallPlan plan;
   int packages = 0;
@@ -28,11 +31,11 @@ struct EnvironmentChange {
   int64_t duration_ms = 0;
 };
 // Makes .venv equal to the lock. Costs milliseconds when it is already.
-// `locked`: a build that the lock does not pin is worth a warning.
+// `locked`: a build that the lock does not pin is worth a warning. `exact`: what dae did not install goes.
 EnvironmentChange sync_environment(Context& context, const builder::AppFile& app, const resolver::Lock& lock,
                                    const resolver::Interpreter& python, Transport& transport,
                                    const resolver::SelectOptions& which = {}, bool locked = false,
-                                   resolver::LinkMode link_mode = resolver::LinkMode::automatic);
+                                   resolver::LinkMode link_mode = resolver::LinkMode::automatic, bool exact = false);
 
 // Throws a usage Error with "dae install" as its hint when .venv is not what the lock says.
 void require_environment(const builder::AppFile& app, const resolver::Interpreter& python);

@@ -16,7 +16,11 @@ using resolver::Finding;
 std::string rating(const Finding& finding) {
   if (finding.malware) return "malware";
   const std::string name(resolver::severity_name(finding.severity.rating));
-  return finding.severity.score ? fmt::format("{} {:.1f}", name, *finding.severity.score) : name;
+  if (finding.severity.score) return fmt::format("{} {:.1f}", name, *finding.severity.score);
+  const std::string& vector = finding.severity.vector;
+  // The word is the database's own; of the vector whoever reads it may judge (--json has it whole).
+  return vector.starts_with("CVSS:") ? fmt::format("{} ({}, score unknown)", name, vector.substr(0, vector.find('/')))
+                                     : name;
 }
 
 // The name most people know it by.

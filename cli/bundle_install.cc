@@ -68,8 +68,8 @@ resolver::SelectOptions wanted(const BundleInstall& options, const resolver::Bun
 class Installation {
  public:
   Installation(Context& context, const builder::AppFile& app, const resolver::OpenBundle& bundle,
-               const resolver::Interpreter& python)
-      : context_(context), app_(app), bundle_(bundle), python_(python) {}
+               const resolver::Interpreter& python, bool exact)
+      : context_(context), app_(app), bundle_(bundle), python_(python), exact_(exact) {}
 
   resolver::InstallPlan plan(std::vector<resolver::BundledPackage> packages) {
     for (resolver::BundledPackage& package : packages) {
@@ -78,7 +78,7 @@ class Installation {
     std::vector<resolver::WheelToInstall> wheels;
     for (const resolver::BundledPackage& package : packages) wheels.push_back(package.wheel);
     packages_ = std::move(packages);
-    return resolver::plan_install(environment_path(app_), python_, wheels);
+    return plan_environment(app_, python_, wheels, exact_);
   }
 
   void apply(const resolver::InstallPlan& plan) {
@@ -114,6 +114,7 @@ class Installation {
   const builder::AppFile& app_;
   const resolver::OpenBundle& bundle_;
   const resolver::Interpreter& python_;
+  const bool exact_;
   const std::unique_ptr<Transport> transport_ =
       resolver::make_refusing_transport("an installation from a bundle uses no network");
   std::unique_ptr<resolver::SourceBuilder> builder_;
@@ -123,12 +124,17 @@ class Installation {
 void report(Context& context, const resolver::InstallPlan& plan, bool took_lock, bool dry_run, int64_t duration_ms) {
   for (const auto& wheel : plan.add) context.say(fmt::format("  + {} {}", wheel.name, wheel.version));
   for (const auto& [name, version] : plan.remove) context.say(fmt::format("  - {} {}", name, version));
+  for (const auto& package : plan.foreign)
+    context.say(fmt::format("  - {} {}   (not installed by dae)", package.name, package.version));
+  for (const std::string& line : plan.immovable) warning(*context.events, "stays in the environment: " + line);
   if (context.globals.json) {
     Value added = Value::array(), removed = Value::array();
     for (const auto& wheel : plan.add)
       added.push_back(Value::object({{"name", wheel.name}, {"version", wheel.version}}));
     for (const auto& [name, version] : plan.remove)
       removed.push_back(Value::object({{"name", name}, {"version", version}}));
+    for (const auto& package : plan.foreign)
+      removed.push_back(Value::object({{"name", package.name}, {"version", package.version}, {"foreign", true}}));
     context.print_json(
         Value::object({{"added", std::move(added)}, {"removed", std::move(removed)}, {"lock_changed", took_lock}}));
   }
@@ -152,7 +158,7 @@ int install_from_bundle(Context& context, const BundleInstall& options) {
   std::vector<resolver::BundledPackage> packages =
       resolver::packages_of_bundle(opened.bundle, python.target(), wanted(options, opened.bundle.manifest), app.dir);
 
-  Installation installation(context, app, opened.bundle, python);
+  Installation installation(context, app, opened.bundle, python, options.exact);
   const resolver::InstallPlan plan = installation.plan(std::move(packages));
   if (!options.dry_run) {
     if (!plan.empty()) installation.apply(plan);

@@ -14,7 +14,24 @@ std::string clean(const std::string& url) {
   return parse_url(url).text();
 }
 
-void use_pip(Context& context, IndexChoice& choice) {
+void add_pip_credentials(Context& context) {
+  try {
+    const resolver::PipIndex pip = resolver::pip_index(*context.runner);
+    context.credentials().add({pip.index_url, "", false, pip.origin});
+    for (const std::string& extra : pip.extra_index_urls) context.credentials().add({extra, "", false, pip.origin});
+  } catch (const Error&) {
+    // The server's refusal says more than the absence of pip.
+  }
+}
+
+// To ask pip takes as long as Python needs to start.
+enum class AskPip : uint8_t { now, when_refused };
+
+void use_pip(Context& context, IndexChoice& choice, AskPip ask) {
+  if (ask == AskPip::when_refused) {
+    context.credentials().add_when_refused([&context] { add_pip_credentials(context); });
+    return;
+  }
   const resolver::PipIndex pip = resolver::pip_index(*context.runner);
   choice.indexes.emplace_back(pip.index_url, "", false, pip.origin);
   for (const std::string& extra : pip.extra_index_urls) choice.indexes.emplace_back(extra, "", false, pip.origin);
@@ -23,8 +40,8 @@ void use_pip(Context& context, IndexChoice& choice) {
 }
 
 // One URL, or "pip", from the flag or the environment.
-void use_one(Context& context, const std::string& url, const char* origin, IndexChoice& choice) {
-  if (url == "pip") return use_pip(context, choice);
+void use_one(Context& context, const std::string& url, const char* origin, IndexChoice& choice, AskPip ask) {
+  if (url == "pip") return use_pip(context, choice, ask);
   choice.indexes.emplace_back(url, "", false, origin);
   choice.label = clean(url);
 }
@@ -36,9 +53,9 @@ std::vector<resolver::IndexSource> indexes_of(const resolver::ProjectFile& proje
   return out;
 }
 
-void use_configured(Context& context, IndexChoice& choice) {
+void use_configured(Context& context, IndexChoice& choice, AskPip ask) {
   const UserConfig config = read_user_config();
-  if (config.indexes.size() == 1 && config.indexes.front().url == "pip") return use_pip(context, choice);
+  if (config.indexes.size() == 1 && config.indexes.front().url == "pip") return use_pip(context, choice, ask);
   if (!config.indexes.empty()) {
     choice.indexes = config.indexes;
     choice.label = config.indexes.size() == 1 ? clean(config.indexes.front().url) : "config.yaml";
@@ -46,7 +63,7 @@ void use_configured(Context& context, IndexChoice& choice) {
     choice.indexes.emplace_back(mirror + "/pypi/simple/", "", false, "the mirror");
     choice.label = "mirror";
   } else {
-    use_pip(context, choice);
+    use_pip(context, choice, ask);
   }
 }
 
@@ -65,9 +82,7 @@ void keep_pinned(const std::vector<resolver::IndexSource>& stated, IndexChoice& 
   }
 }
 
-}  // namespace
-
-IndexChoice choose_index(Context& context, const std::string& flag, const resolver::ProjectFile* project) {
+IndexChoice choose(Context& context, const std::string& flag, const resolver::ProjectFile* project, AskPip ask) {
   IndexChoice choice;
   std::vector<resolver::IndexSource> stated;
   if (project != nullptr) {
@@ -76,21 +91,27 @@ IndexChoice choose_index(Context& context, const std::string& flag, const resolv
     choice.find_links = project->settings.find_links;
   }
   if (!flag.empty()) {
-    use_one(context, flag, "--index", choice);
+    use_one(context, flag, "--index", choice, ask);
   } else if (project != nullptr && project->settings.no_index) {
     choice.label = "none";
   } else if (const auto url = env_var("DAE_INDEX")) {
-    use_one(context, *url, "DAE_INDEX", choice);
+    use_one(context, *url, "DAE_INDEX", choice, ask);
   } else if (any_for_all(stated)) {
     choice.indexes = stated;
     choice.label = project->path.filename().string();
   } else {
     // The project's indexes are for some packages only: the rest comes from wherever it usually does.
-    use_configured(context, choice);
+    use_configured(context, choice, ask);
   }
   keep_pinned(stated, choice);
   for (const resolver::IndexSource& index : choice.indexes) context.credentials().add(index);
   return choice;
+}
+
+}  // namespace
+
+IndexChoice choose_index(Context& context, const std::string& flag, const resolver::ProjectFile* project) {
+  return choose(context, flag, project, AskPip::now);
 }
 
 resolver::IndexOptions index_options(Context& context, const IndexChoice& choice) {
@@ -109,7 +130,7 @@ resolver::CredentialStore& download_credentials(Context& context, const Path& ap
   if (context.credentials().has_indexes()) return context.credentials();
   try {
     const resolver::ProjectFile project = resolver::read_project(app_dir);
-    choose_index(context, "", &project);
+    choose(context, "", &project, AskPip::when_refused);
   } catch (const Error&) {
     // A lock names its files itself: without any index there are netrc and the keyring still.
   }

@@ -166,6 +166,8 @@ Pinned pin(Context& context, const PinSubject& subject, const PinOptions& option
     resolver::LockOutcome outcome;
     outcome.lock = *pinned.previous;
     pinned.outcome = std::move(outcome);
+    // Nothing is asked of it, but files of the lock may come from it.
+    if (!options.index.empty()) pinned.ca_file = choose_index(context, options.index, &subject.project).ca_file;
     if (options.complete_builds && !options.locked) complete_builds(context, subject, options, python, request, pinned);
     return pinned;
   }

@@ -20,7 +20,7 @@ struct Options {
   PinOptions pin;
   std::vector<std::string> names, extras, groups;
   std::string group, optional, bundle, link_mode;
-  bool dev = false, no_dev = false, dry_run = false, no_sync = false, verify = false, repair = false;
+  bool dev = false, no_dev = false, dry_run = false, no_sync = false, exact = false, verify = false, repair = false;
 };
 
 resolver::EditTarget table_of(const Options& options) {
@@ -53,6 +53,8 @@ void print_added(Context& context, const resolver::InstallPlan& plan, const reso
   for (const auto& wheel : plan.add) added.insert(wheel.name);
   for (const auto& [name, version] : plan.remove)
     if (!added.contains(name)) context.say("  - " + name + " " + version);
+  for (const auto& package : plan.foreign)
+    context.say("  - " + package.name + " " + package.version + "   (not installed by dae)");
 }
 
 Value to_json(const resolver::Lock& lock, const EnvironmentChange* change, bool lock_changed) {
@@ -66,6 +68,8 @@ Value to_json(const resolver::Lock& lock, const EnvironmentChange* change, bool 
       added.push_back(Value::object({{"name", wheel.name}, {"version", wheel.version}}));
     for (const auto& [name, version] : change->plan.remove)
       removed.push_back(Value::object({{"name", name}, {"version", version}}));
+    for (const auto& package : change->plan.foreign)
+      removed.push_back(Value::object({{"name", package.name}, {"version", package.version}, {"foreign", true}}));
     out.set("added", std::move(added)).set("removed", std::move(removed));
   }
   return out;
@@ -86,12 +90,11 @@ resolver::ProjectFile with_names(const Options& options, resolver::ProjectFile p
 int dry_run(const Options& options, Context& context, const builder::AppFile& app, const Pinned& pinned,
             const resolver::ProjectFile& project, const resolver::Interpreter& python,
             const resolver::SelectOptions& which) {
-  (void)options;
   EnvironmentChange change;
-  change.plan =
-      resolver::plan_install(environment_path(app), python,
-                             wanted_from_lock(resolver::select(pinned.lock(), python.target(), which), app.dir).wheels);
+  const auto wanted = wanted_from_lock(resolver::select(pinned.lock(), python.target(), which), app.dir).wheels;
+  change.plan = plan_environment(app, python, wanted, options.exact);
   print_added(context, change.plan, std::get<resolver::LockOutcome>(pinned.outcome).resolution, project, 100);
+  for (const std::string& line : change.plan.immovable) warning(*context.events, "stays in the environment: " + line);
   if (pinned.lock_changed) context.say("would write pylock.toml");
   if (context.globals.json) context.print_json(to_json(pinned.lock(), &change, pinned.lock_changed));
   context.say("nothing was changed (dry run)");
@@ -101,13 +104,15 @@ int dry_run(const Options& options, Context& context, const builder::AppFile& ap
 int run_bundle(const Options& options, Context& context) {
   if (!options.names.empty() || options.pin.upgrade || !options.pin.upgrade_packages.empty() || options.no_sync)
     throw Error(ErrorKind::usage, "`--bundle` installs what the bundle's lock says, and nothing else");
-  return install_from_bundle(
-      context, {options.bundle, options.pin.python, options.extras, options.groups, options.no_dev, options.dry_run});
+  return install_from_bundle(context, {options.bundle, options.pin.python, options.extras, options.groups,
+                                       options.no_dev, options.dry_run, options.exact});
 }
 
 int run(const Options& options, Context& context) {
   if (options.verify && (options.repair || !options.names.empty() || !options.bundle.empty()))
     throw Error(ErrorKind::usage, "`--verify` installs nothing");
+  if (options.exact && (options.verify || options.no_sync))
+    throw Error(ErrorKind::usage, "`--exact` goes with neither `--verify` nor `--no-sync`");
   if (options.repair && (options.no_sync || options.dry_run || !options.bundle.empty()))
     throw Error(ErrorKind::usage, "`--repair` goes with neither `--no-sync`, `--dry-run` nor `--bundle`");
   if (!options.bundle.empty()) return run_bundle(options, context);
@@ -140,7 +145,7 @@ int run(const Options& options, Context& context) {
   }
   EnvironmentChange change =
       sync_environment(context, app, pinned.lock(), python, context.transport_for_index(pinned.ca_file), which,
-                       options.pin.locked, chosen_link_mode(options.link_mode));
+                       options.pin.locked, chosen_link_mode(options.link_mode), options.exact);
   if (change.plan.empty() && !pinned.lock_changed) {
     context.say(
         fmt::format("nothing to do: {} packages installed   {}", change.packages, format_duration(change.duration_ms)));
@@ -171,6 +176,7 @@ Command install_command() {
         declare_pin_options(line, options->pin);
         line.option("--bundle", options->bundle, "from this folder or tar of `dae bundle`, without network");
         line.flag("-n,--dry-run", options->dry_run, "say what would be done");
+        line.flag("--exact", options->exact, "remove from .venv what dae did not install, too");
         line.flag("--verify", options->verify, "install nothing: compare every file of .venv with what was installed");
         line.flag("--repair", options->repair, "install anew what is damaged in .venv");
         line.choice("--link-mode", options->link_mode, {"automatic", "hardlink", "reflink", "copy", "symlink"},

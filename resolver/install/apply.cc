@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "resolver/install/env_state.h"
@@ -31,12 +32,13 @@ class Applying {
 
   LinkMode run() {
     const FileLock used = lock_store_for_use(store_);
-    const std::vector<StoredWheel> stored = ensure_unpacked(plan_.add, python_, blobs_, store_, events_);
+    std::vector<StoredWheel> stored = ensure_unpacked(plan_.add, python_, blobs_, store_, events_);
     make_dirs(layout_.root);
     const FileLock lock = FileLock::acquire(layout_.lock_file(), [&](int pid) {
       note(events_, fmt::format("waiting for process {}, which changes this environment", pid));
     });
     prepare_environment();
+    catch_up(stored);
     announce(stored);
     register_environment(store_, layout_.root);
     WheelLinker linker(layout_, store_, owners_, repair_);
@@ -52,6 +54,7 @@ class Applying {
   void prepare_environment() {
     // Nobody else writes here while we hold the lock: what is temporary was left by a killed run.
     sweep_temporary_files(layout_.root);
+    sweep_temporary_files(layout_.root / "bin");
     auto known = read_env_state(layout_.root);
     if (!known) {
       known = EnvState{};
@@ -111,16 +114,34 @@ class Applying {
     }
   }
 
+  // With what another process has done since the plan was made.
+  void catch_up(std::vector<StoredWheel>& stored) {
+    if (!plan_.wanted) return;
+    std::set<std::string> there, names;
+    for (const InstalledPackage& package : state_.packages) there.insert(package.digest);
+    for (const WheelToInstall& wheel : plan_.add) there.insert(wheel.digest.hex());
+    std::vector<WheelToInstall> lost;
+    for (const WheelToInstall& wheel : *plan_.wanted) {
+      names.insert(wheel.name);
+      if (!there.contains(wheel.digest.hex())) lost.push_back(wheel);
+    }
+    for (const InstalledPackage& package : state_.packages) {
+      if (!names.contains(package.name)) plan_.remove.emplace_back(package.name, package.version);
+    }
+    if (lost.empty()) return;
+    for (StoredWheel& wheel : ensure_unpacked(lost, python_, blobs_, store_, events_)) {
+      stored.push_back(std::move(wheel));
+    }
+    std::ranges::move(lost, std::back_inserter(plan_.add));
+  }
+
   // Sorts out what to do by what is there now: the plan may be older than the lock.
   void announce(const std::vector<StoredWheel>& stored) {
     // Leavings of a run that was killed: of unknown completeness, so they all go.
     for (InstalledPackage& package : state_.applying) remove_.push_back({std::move(package), true});
     state_.applying.clear();
     repair_ = !remove_.empty();
-    if (repair_) {
-      sweep_temporary_files(layout_.root / "bin");
-      sweep_temporary_files(layout_.root / layout_.site_packages());
-    }
+    if (repair_) sweep_temporary_files(layout_.root / layout_.site_packages());
     const auto take_out = [&](const std::string& name) {
       const auto found = std::ranges::find(state_.packages, name, &InstalledPackage::name);
       if (found == state_.packages.end()) return;
@@ -128,6 +149,11 @@ class Applying {
       state_.packages.erase(found);
     };
     for (const auto& [name, version] : plan_.remove) take_out(name);
+    for (const InstalledPackage& package : plan_.foreign) {
+      const bool ours = std::ranges::count(state_.packages, package.dist_info, &InstalledPackage::dist_info) != 0;
+      const Path record = layout_.root / layout_.site_packages() / package.dist_info / "RECORD";
+      if (!ours && exists(record)) remove_.push_back({package, false});
+    }
     for (size_t i = 0; i < plan_.add.size(); ++i) {
       const WheelToInstall& wheel = plan_.add[i];
       const auto same = [&](const InstalledPackage& package) {
@@ -143,8 +169,11 @@ class Applying {
     for (const size_t i : add_) obstacles.check(plan_.add[i], stored[i]);
     for (const Removal& removal : remove_) state_.applying.push_back(removal.package);
     for (const size_t i : add_) state_.applying.push_back(installed(plan_.add[i], stored[i]));
-    // An environment that leads into the store once needs it from then on, whatever its newer packages do.
-    if (store_.link_mode == LinkMode::symlink && !add_.empty()) state_.link_mode = link_mode_name(LinkMode::symlink);
+    // An environment that leads into the store once needs it from then on, whatever its newer packages do. After a
+    // removal, too, files may have to be linked for others.
+    if (store_.link_mode == LinkMode::symlink && !(add_.empty() && remove_.empty())) {
+      state_.link_mode = link_mode_name(LinkMode::symlink);
+    }
     save(state_);
   }
 
@@ -156,10 +185,12 @@ class Applying {
     std::ranges::sort(remove_, {}, [](const Removal& removal) { return removal.package.name; });
     WheelRemover remover(layout_, store_, owners_, repair_);
     std::vector<WheelRemover::Relink> relink;
+    for (const Removal& removal : remove_) owners_.forget(removal.package.dist_info);
     for (const Removal& removal : remove_) {
       for (auto& item : remover.remove(removal.package, removal.unfinished)) relink.push_back(std::move(item));
     }
     for (const auto& item : relink) restore(item, linker);
+    for (const Removal& removal : remove_) remover.remove_record(removal.package);
   }
 
   // A file that two distributions claim, and that had the contents of the one that went.
@@ -175,12 +206,12 @@ class Applying {
 
   void add_new(const std::vector<StoredWheel>& stored, WheelLinker& linker) {
     Activity activity(events_, "installing", "", add_.size());
-    uint64_t done = 0;
+    std::vector<WheelLinker::Job> jobs;
     for (const size_t i : add_) {
-      linker.install(plan_.add[i], stored[i]);
+      jobs.push_back({plan_.add[i], stored[i]});
       state_.packages.push_back(installed(plan_.add[i], stored[i]));
-      activity.progress(++done, add_.size());
     }
+    linker.install(jobs, [&](size_t done) { activity.progress(done, jobs.size()); });
     activity.finish();
     linker.report_conflicts(events_);
     tell_mode(linker.mode());
@@ -195,7 +226,7 @@ class Applying {
                      store_.unpacked.string(), layout_.root.string(), link_mode_name(used)));
   }
 
-  const InstallPlan& plan_;
+  InstallPlan plan_;
   const Interpreter& python_;
   BlobStore& blobs_;
   const StorePaths& store_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -17,7 +18,8 @@ constexpr int kNoHook = 77;
 // One argument in JSON. What back ends print goes to our log, both streams in their order; the answer goes into a file.
 // The working directory is not where modules are looked for, unless `backend-path` says so (PEP 517), which has to be
 // settled before the first import. A build that goes wild shall not take the machine along: no process of it gets more
-// memory than there is, files and processes have limits far from what compilers need.
+// memory than there is, files and processes have limits far from what compilers need. Where no sandbox sees to it, it
+// asks itself to be killed when dae is (PR_SET_PDEATHSIG).
 constexpr const char* kDriver = R"py(
 import sys
 sys.path[:] = [p for p in sys.path if p]
@@ -36,6 +38,12 @@ limit("RLIMIT_CORE", 0)
 limit("RLIMIT_FSIZE", 16 << 30)
 limit("RLIMIT_NPROC", 16384)
 limit("RLIMIT_DATA", os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+if job["alone"]:
+    try:
+        import ctypes
+        ctypes.CDLL(None).prctl(1, 9)
+    except (ImportError, OSError, AttributeError):
+        pass
 import importlib
 paths = [os.path.realpath(os.path.join(os.getcwd(), p)) for p in job["paths"]]
 sys.path[:0] = paths
@@ -100,14 +108,19 @@ BuildLog::BuildLog(const Path& cache_dir, std::string name, const std::string& d
           (fmt::format("{}-{}", name.starts_with('.') ? "_" : name, digest.substr(0, 12)) + ".log");
 }
 
-void BuildLog::add(const std::string& title, const ProcessResult& result) {
-  last_ = result.out + result.err;
-  text_ += fmt::format("== {}: exit {}, {} ms{}\n", title, result.exit_code, result.duration_ms,
-                       result.truncated ? ", cut" : "");
-  text_ += last_;
-  if (!text_.ends_with('\n')) text_ += '\n';
+void BuildLog::begin(const std::string& title) {
+  const std::string line = "== " + title + "\n";
+  if (begun_) return append_file(path_, line);
   make_dirs(path_.parent_path());
-  write_file_atomic(path_, text_, 0644, Durability::none);
+  write_file_atomic(path_, line, 0644, Durability::none);
+  begun_ = true;
+}
+
+void BuildLog::end(const ProcessResult& result) {
+  last_ = result.out + result.err;
+  append_file(path_, fmt::format("{}-- exit {}, {} ms{}{}\n", last_.empty() || last_.ends_with('\n') ? "" : "\n",
+                                 result.exit_code, result.duration_ms, result.timed_out ? ", timed out" : "",
+                                 result.truncated ? ", cut" : ""));
   std::vector<std::pair<int64_t, std::string>> all;
   for (const std::string& name : list_dir(path_.parent_path())) {
     if (const auto info = file_info(path_.parent_path() / name)) all.emplace_back(info->mtime_ns, name);
@@ -134,12 +147,13 @@ std::optional<Value> BuildBackend::call(const std::string& hook, const Path& out
   make_dirs(home);
   make_dirs(out);
   remove_file(answer);
+  const bool enclosed = sandbox_.active(runner_, events_);
   const Value job = Value::object({{"backend", system_.backend},
                                    {"paths", Value::strings(system_.backend_path)},
                                    {"hook", hook},
+                                   {"alone", !enclosed},
                                    {"out", out.string()},
                                    {"answer", answer.string()}});
-  const bool enclosed = sandbox_.active(runner_, events_);
   ProcessSpec spec;
   spec.argv = {(place_.environment / "bin/python").string(), "-s", "-c", kDriver, canonical_json(job)};
   spec.cwd = place_.project;
@@ -160,8 +174,10 @@ std::optional<Value> BuildBackend::call(const std::string& hook, const Path& out
     places.writable.push_back(place_.work);
     spec = sandbox_.enclosed(std::move(spec), places);
   }
+  spec.output_file = log_.path();
+  log_.begin(hook + (enclosed ? "" : " (not isolated)"));
   const ProcessResult result = runner_.run(spec);
-  log_.add(hook + (enclosed ? "" : " (not isolated)"), result);
+  log_.end(result);
   if (result.exit_code == kNoHook) return std::nullopt;
   if (result.exit_code != 0) fail(result, what, enclosed);
   const auto text = read_file_if_exists(answer, kMaxAnswerBytes);
@@ -175,10 +191,15 @@ void BuildBackend::fail(const ProcessResult& result, const std::string& what, bo
   std::string reason = tail.substr(tail.rfind('\n') + 1);
   if (reason.size() > kReasonBytes) reason = reason.substr(0, kReasonBytes) + "…";
   if (result.timed_out) reason = fmt::format("it took over {} s and was ended", sandbox_.settings().timeout_ms / 1000);
+  if (result.exit_code > 128 && !result.timed_out)
+    reason = fmt::format("it was ended by signal {}", result.exit_code - 128);
   if (result.exit_code == 0) reason = "it ended without an answer";
   if (reason.empty()) reason = fmt::format("exit code {}", result.exit_code);
   throw Error(ErrorKind::failed, fmt::format("{}: {} (log: {})", what, reason, log_.path().string()), label_,
-              result.timed_out ? "DAE_BUILD_TIMEOUT=SECONDS gives it more time" : hint_for(log_.last(), enclosed))
+              result.timed_out ? "DAE_BUILD_TIMEOUT=SECONDS gives it more time"
+              : result.exit_code == 128 + SIGKILL
+                  ? "did the machine run out of memory? MAX_JOBS=1 makes many builds smaller"
+                  : hint_for(log_.last(), enclosed))
       .because(std::move(tail));
 }
 

@@ -11,17 +11,20 @@
 
 namespace dae::resolver {
 
-// What the calls for one package wrote, kept in <cache>/build-logs/<name>.log whether they went well or not.
+// What the calls for one package wrote, kept in <cache>/build-logs/<name>.log whether they went well or not. It is
+// written as it comes: when dae is killed, too, the file tells how far the build was.
 class BuildLog {
  public:
   BuildLog(const Path& cache_dir, std::string name, const std::string& digest);
-  void add(const std::string& title, const ProcessResult& result);
+  void begin(const std::string& title);
+  void end(const ProcessResult& result);  // of a run that wrote to path()
   const std::string& last() const { return last_; }
   const Path& path() const { return path_; }
 
  private:
   Path path_;
-  std::string text_, last_;
+  bool begun_ = false;
+  std::string last_;
 };
 // The last lines that are not blank: the cause in a message.
 std::string log_tail(const std::string& text);

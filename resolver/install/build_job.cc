@@ -72,7 +72,6 @@ void BuildJob::check_chain() const {
 void BuildJob::open() {
   if (work_) return;
   const Path root = std::filesystem::absolute(builder_.cache_dir()) / "built-wheels";
-  make_dirs(root);
   work_.emplace(".building-", root);
   tree_ = writable_tree(subject_.tree, work_->path());
   tree_.root = std::filesystem::absolute(tree_.root).lexically_normal();

@@ -5,6 +5,7 @@
 #include "resolver/install/build_cache.h"
 #include "resolver/install/build_environment.h"
 #include "resolver/install/build_hook.h"
+#include "resolver/source/scratch_dir.h"
 
 namespace dae::resolver {
 
@@ -47,7 +48,7 @@ class BuildJob {
   const BuildCache cache_;
   BuildChain chain_;
   BuildLog log_;
-  std::optional<TempDir> work_;
+  std::optional<ScratchDir> work_;
   SourceTree tree_;
   BuildSystem system_;
   std::optional<BuildEnvironment> environment_;

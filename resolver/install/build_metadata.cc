@@ -2,6 +2,7 @@
 #include "base/strings.h"
 #include "resolver/install/build.h"
 #include "resolver/source/archive_source.h"
+#include "resolver/source/scratch_dir.h"
 #include "resolver/standards/names.h"
 
 namespace dae::resolver {
@@ -24,7 +25,7 @@ std::string metadata_of_sdist(SourceBuilder& builder, const IndexFile& file, con
                               const BuildChain& chain) {
   BuildSubject subject = subject_of(file, sdist, chain);
   if (const auto wheel = builder.kept_wheel(subject)) return wheel_metadata(*wheel, file.name);
-  const TempDir work("dae-sdist-");
+  const ScratchDir work(".unpack-", builder.cache_dir());
   subject.tree.root = unpack_source(sdist, work.path() / "tree", file.name);
   return builder.metadata(subject);
 }

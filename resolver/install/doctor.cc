@@ -230,7 +230,7 @@ class Examination {
   bool is_registered() const {
     const Path roots = ask_.store.unpacked / kStoreRoots;
     return std::ranges::any_of(list_dir(roots), [&](const std::string& name) {
-      return read_file_if_exists(roots / name, 64 << 10) == root_.string();
+      return registered_environment(roots / name) == root_.string();
     });
   }
 

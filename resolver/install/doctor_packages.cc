@@ -126,7 +126,8 @@ DoctorCheck check_duplicates(const std::vector<StandingDistribution>& standing) 
   check.text = fmt::format("{} distributions are there more than once", check.details.size());
   std::string names;
   for (const std::string& one : superfluous) names += (names.empty() ? "" : ", ") + one;
-  check.hint = fmt::format("remove {} from site-packages, then run `dae install --repair`", names);
+  check.hint =
+      fmt::format("`dae install --exact`, or remove {} from site-packages and run `dae install --repair`", names);
   return check;
 }
 
@@ -138,6 +139,7 @@ DoctorCheck check_foreign(const std::vector<StandingDistribution>& standing) {
   if (check.details.empty()) return check;
   check.state = DoctorCheck::State::note;
   check.text = fmt::format("{} distributions that dae did not install; it leaves them alone", check.details.size());
+  check.hint = "`dae install --exact` removes them";
   return check;
 }
 

@@ -36,6 +36,7 @@ struct Downloads::File {
   std::string host;
   uint64_t size_bytes = 0;
   Path part;
+  std::string authorization;  // the field that was sent
   int64_t due_ms = 0;
   std::shared_ptr<PartialDownload> download;
   std::future<HttpResponse> answer;  // valid while it is under way
@@ -150,6 +151,7 @@ void Downloads::send(File& file) {
   HttpRequest request = file.download->request();
   request.on_done = [inbox = inbox_, number = file.number] { inbox->put(number); };
   credentials_.authorise(request);
+  file.authorization = request.headers.get("Authorization");
   file.answer = transport_.send_async(std::move(request));
   ++active_;
   ++active_of_host_[file.host];
@@ -166,7 +168,10 @@ void Downloads::take_answer(File& file) {
   try {
     pause_ms = file.download->take_answer(std::exchange(file.answer, {}));
   } catch (const Error& error) {
-    fail(file, error);
+    const bool stranger = error.kind() == ErrorKind::refused || error.kind() == ErrorKind::not_found;
+    if (!stranger || !credentials_.has_better(file.item->file.url, file.authorization)) fail(file, error);
+    file.download.reset();
+    pause_ms = 0;
   }
   if (!pause_ms) return store(file);
   file.due_ms = now_ms() + *pause_ms;

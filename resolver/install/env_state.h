@@ -7,14 +7,9 @@
 #include <vector>
 
 #include "resolver/install/env_layout.h"
+#include "resolver/install/environment.h"
 
 namespace dae::resolver {
-
-struct InstalledPackage {
-  std::string name, version;  // name normalised
-  std::string digest;         // hex, of the wheel
-  std::string dist_info;      // "flask-3.1.2.dist-info"
-};
 
 struct EnvState {
   std::string prefix;  // where the environment was made; scripts hold this path

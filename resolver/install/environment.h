@@ -3,6 +3,7 @@
 // Wheels are unpacked once per machine into a read-only store and linked from there.
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,16 +27,32 @@ struct WheelToInstall {
   std::string direct_url = {};  // direct_url.json as it shall stand; goes before `url`
 };
 
+// As it stands in an environment.
+struct InstalledPackage {
+  std::string name, version;  // name normalised
+  std::string digest;         // hex, of the wheel; "" when dae did not install it
+  std::string dist_info;      // "flask-3.1.2.dist-info"
+};
+
 struct InstallPlan {
   std::vector<WheelToInstall> add;
   std::vector<std::pair<std::string, std::string>> remove;  // name, version
   std::vector<std::string> keep;
-  bool make_environment = false;  // no venv yet, or of another interpreter
-  bool empty() const { return add.empty() && remove.empty() && !make_environment; }
+  bool make_environment = false;          // no venv yet, or of another interpreter
+  std::vector<InstalledPackage> foreign;  // what somebody else installed, to be removed: plan_exact() alone
+  std::vector<std::string> immovable;     // "name version: why", of what stays nevertheless
+  // All that dae shall have installed, if that was asked for: whoever applies the plan after another process has had
+  // its turn takes out what that one added, and puts back what it took.
+  std::optional<std::vector<WheelToInstall>> wanted = {};
+  bool empty() const { return add.empty() && remove.empty() && foreign.empty() && !make_environment; }
 };
 
 // Reads <env>/dae-env.json only (what we installed, by digest); milliseconds. Never removes what we did not install.
 InstallPlan plan_install(const Path& env, const Interpreter& python, const std::vector<WheelToInstall>& wanted);
+// Adds what stands in site-packages and was not installed by dae. What has no RECORD stays, and so do the `pip`,
+// `setuptools` and `wheel` of an environment that dae did not make.
+void plan_exact(InstallPlan& plan, const Path& env, const Interpreter& python,
+                const std::vector<WheelToInstall>& wanted);
 
 // How files get from the store into an environment.
 // - hardlink: one inode for all environments. Whoever edits a file in place edits it everywhere, so it is read-only.
@@ -57,6 +74,7 @@ struct StorePaths {
   // automatic: the first of hardlink, reflink, copy that works from this store into this environment. A mode that the
   // file system cannot do falls back in the same order, with a note.
   LinkMode link_mode = LinkMode::automatic;
+  size_t link_threads = 0;  // 0: as many as pay
 };
 // Unpacks what is missing in the store, makes the venv (PEP 405, without running Python), links, writes scripts,
 // RECORD, INSTALLER. Killed at any point: the next plan+apply ends right. Holds a lock on the environment. Returns the

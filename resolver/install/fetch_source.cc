@@ -8,6 +8,7 @@
 #include "resolver/source/find_links.h"
 #include "resolver/source/git_source.h"
 #include "resolver/source/hg_source.h"
+#include "resolver/source/scratch_dir.h"
 #include "resolver/source/source_tree.h"
 #include "resolver/standards/direct_url.h"
 #include "resolver/standards/names.h"
@@ -75,7 +76,6 @@ class SelectedSource {
                       ? checkout_git(reference_->url, item_.vcs->commit_id, reference_->revision, tree.label, access)
                       : checkout_hg(reference_->url, item_.vcs->commit_id, tree.label, access);
     } else if (!item_.directory) {
-      make_dirs(builder_.cache_dir());
       work_.emplace(".unpack-", builder_.cache_dir());
       tree.root = unpack_source(builder_.blobs().path(archive_digest()), work_->path() / "tree", tree.label);
     }
@@ -107,7 +107,7 @@ class SelectedSource {
   SourceBuilder& builder_;
   BuildSubject subject_;
   std::optional<DirectReference> reference_;
-  std::optional<TempDir> work_;
+  std::optional<ScratchDir> work_;
 };
 
 // As a wheel, which is not built, it is only fetched.

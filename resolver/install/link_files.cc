@@ -17,10 +17,7 @@ constexpr std::array<std::pair<LinkMode, std::string_view>, 5> kNames{{{LinkMode
                                                                        {LinkMode::symlink, "symlink"}}};
 
 // A file of its own need not be read-only: nobody else sees what is done to it.
-mode_t private_mode(const Dir& from, const char* name) {
-  const auto info = from.info(name);
-  return info && (info->mode & 0111) != 0 ? 0755 : 0644;
-}
+constexpr Dir::Modes kPrivate{0644, 0755};
 
 LinkMode next_of(LinkMode mode) {
   if (mode == LinkMode::symlink) return LinkMode::hardlink;
@@ -44,14 +41,15 @@ std::string_view link_mode_name(LinkMode mode) {
   return "";
 }
 
-Dir::Linked FileLinker::try_once(const Dir& from, const char* name, const Dir& to, const char* new_name) const {
-  switch (mode_) {
+Dir::Linked FileLinker::try_once(LinkMode mode, const Dir& from, const char* name, const Dir& to,
+                                 const char* new_name) {
+  switch (mode) {
     case LinkMode::symlink:
       return to.symlink(from.path() / name, new_name);
     case LinkMode::reflink:
-      return from.reflink(name, to, new_name, private_mode(from, name));
+      return from.reflink(name, to, new_name, kPrivate);
     case LinkMode::copy:
-      return from.copy(name, to, new_name, private_mode(from, name));
+      return from.copy(name, to, new_name, kPrivate);
     default:
       return from.hard_link(name, to, new_name);
   }
@@ -59,21 +57,22 @@ Dir::Linked FileLinker::try_once(const Dir& from, const char* name, const Dir& t
 
 Dir::Linked FileLinker::put(const Dir& from, const char* name, const Dir& to, const char* new_name) {
   while (true) {
-    const Dir::Linked answer = try_once(from, name, to, new_name);
+    LinkMode mode = mode_;
+    const Dir::Linked answer = try_once(mode, from, name, to, new_name);
     switch (answer) {
       case Dir::Linked::done:
-        used_ = true;
+        if (!used_) used_ = true;
         return answer;
       case Dir::Linked::taken:
         return answer;
       case Dir::Linked::too_many:
-        return from.copy(name, to, new_name, private_mode(from, name));
+        return from.copy(name, to, new_name, kPrivate);
       case Dir::Linked::no_such_dir:
         throw Error(ErrorKind::io, "cannot be linked: it is not there, or its new place is not", from.path() / name,
                     "did something clean the store while installs run?");
       case Dir::Linked::impossible:
-        if (mode_ == LinkMode::copy) throw Error(ErrorKind::io, "cannot be copied", from.path() / name);
-        mode_ = next_of(mode_);
+        if (mode == LinkMode::copy) throw Error(ErrorKind::io, "cannot be copied", from.path() / name);
+        mode_.compare_exchange_strong(mode, next_of(mode));  // unless another thread has found it out
     }
   }
 }

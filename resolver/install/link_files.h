@@ -1,5 +1,7 @@
 #pragma once
-// One file from the store into an environment, in the way that the file systems allow.
+// One file from the store into an environment, in the way that the file systems allow. From any thread.
+#include <atomic>
+
 #include "base/dir.h"
 #include "resolver/install/environment.h"
 
@@ -14,9 +16,9 @@ class FileLinker {
   bool used() const { return used_; }
 
  private:
-  Dir::Linked try_once(const Dir& from, const char* name, const Dir& to, const char* new_name) const;
-  LinkMode mode_;
-  bool used_ = false;
+  static Dir::Linked try_once(LinkMode mode, const Dir& from, const char* name, const Dir& to, const char* new_name);
+  std::atomic<LinkMode> mode_;
+  std::atomic<bool> used_ = false;
 };
 
 }  // namespace dae::resolver

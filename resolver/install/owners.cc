@@ -54,7 +54,7 @@ std::vector<Owners::Claim> Owners::others(const std::string& root_path, const st
   std::vector<Claim> out;
   const auto [first, last] = claims_.equal_range(root_path);
   for (auto it = first; it != last; ++it) {
-    if (it->second.dist_info != dist_info) out.push_back(it->second);
+    if (it->second.dist_info != dist_info && !expected_.contains(it->second.dist_info)) out.push_back(it->second);
   }
   return out;
 }
@@ -64,7 +64,12 @@ void Owners::forget(const std::string& dist_info) {
   std::erase_if(claims_, [&](const auto& claim) { return claim.second.dist_info == dist_info; });
 }
 
+void Owners::expect(const std::string& dist_info) {
+  expected_.insert(dist_info);
+}
+
 void Owners::learn(const std::string& dist_info) {
+  expected_.erase(dist_info);
   if (!known_) return;  // the first question reads it with the others
   forget(dist_info);
   read_one(dist_info);

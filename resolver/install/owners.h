@@ -2,6 +2,7 @@
 // Which distribution of an environment owns a file, by the RECORDs of all that stand in its site-packages (ours and
 // others'). Read when first asked: an install without conflicts never needs it.
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,8 @@ class Owners {
   // Claims on a file (relative to the root) by others than `dist_info`.
   std::vector<Claim> others(const std::string& root_path, const std::string& dist_info);
   void forget(const std::string& dist_info);  // it is being removed
-  void learn(const std::string& dist_info);   // its RECORD has just been written
+  void expect(const std::string& dist_info);  // its RECORD will be there, but claims nothing until it is learnt
+  void learn(const std::string& dist_info);   // its RECORD is there
 
  private:
   void read();
@@ -33,6 +35,7 @@ class Owners {
   const EnvLayout& layout_;
   bool known_ = false;
   std::multimap<std::string, Claim> claims_;
+  std::set<std::string> expected_;
 };
 
 // "Flask-3.1.2.dist-info" -> "flask": for messages and for who comes first.

@@ -26,6 +26,7 @@ bool packages_survive(const EnvState& state, const EnvLayout& layout, const Inte
 InstallPlan plan_install(const Path& env, const Interpreter& python, const std::vector<WheelToInstall>& wanted) {
   const EnvLayout layout(env, python);
   InstallPlan plan;
+  plan.wanted = wanted;
   const std::optional<EnvState> state = read_env_state(layout.root);
   plan.make_environment = !state || !usable(*state, layout, python);
   std::map<std::string, InstalledPackage> installed;

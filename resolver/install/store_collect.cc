@@ -18,10 +18,11 @@ class Needs {
  public:
   explicit Needs(const Path& store) {
     for (const std::string& name : list_dir(store / kStoreRoots)) {
-      const auto text = read_file_if_exists(store / kStoreRoots / name, 64 << 10);
-      if (!text || name.starts_with('.')) continue;
-      if (file_info(Path(*text) / "dae-env.json")) {
-        add(*text);
+      if (name.starts_with('.')) continue;
+      const auto env = registered_environment(store / kStoreRoots / name);
+      if (!env) continue;
+      if (file_info(Path(*env) / "dae-env.json")) {
+        add(*env);
       } else {
         gone_.push_back(store / kStoreRoots / name);
       }
@@ -123,9 +124,17 @@ void register_environment(const StorePaths& store, const Path& env) {
   const Path normal = (std::filesystem::absolute(env) / "").lexically_normal();  // with a slash at its end
   const std::string path = normal.parent_path().string();
   const Path root = store.unpacked / kStoreRoots / Digest::of(path).short_hex(32);
-  if (read_file_if_exists(root, 64 << 10) == path) return;
+  if (registered_environment(root) == path) return;
   make_dirs(root.parent_path());
-  write_file_atomic(root, path, 0644, store.durable ? Durability::fsync : Durability::contents);
+  // A link, because a journal keeps its target with its name: a power cut cannot leave an empty one. A file would need
+  // a flush for that, 3 to 10 ms on an idle disk, which was a third of an installation of 37 wheels.
+  symlink_atomic(path, root);
+  if (store.durable) fsync_dir(root.parent_path());
+}
+
+std::optional<std::string> registered_environment(const Path& root) {
+  if (auto target = read_link(root)) return target;
+  return read_file_if_exists(root, 64 << 10);  // files were written before
 }
 
 std::vector<StoreRemoval> plan_collection(const StorePaths& store, uint64_t limit_bytes, int64_t now_ms) {

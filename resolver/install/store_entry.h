@@ -20,6 +20,9 @@ std::optional<EntryName> parse_entry_name(std::string_view text);
 // Beside the entries.
 inline constexpr const char *kStoreLock = "lock", *kStoreRoots = "roots", *kStoreTemporary = "tmp";
 
+// Which environment an entry of roots/ stands for; nullopt when there is no such entry.
+std::optional<std::string> registered_environment(const Path& root);
+
 std::string render_manifest(const StoredWheel& wheel);
 // Null for other formats and for halves. `dir` is left as it is.
 std::optional<StoredWheel> parse_manifest(std::string_view text);

@@ -192,13 +192,9 @@ bool StoreUnpack::link_source_entry() {
   }
   for (const std::string& dir : dirs) to_->make_dir(dir.c_str());
   const auto link = [&](const std::string& path) {
-    auto result = from.hard_link(path.c_str(), *to_, path.c_str());
-    if (result == Dir::Linked::done) return;
-    const auto info = from.info(path.c_str());
-    if (info) result = from.copy(path.c_str(), *to_, path.c_str(), (info->mode & 0111) != 0 ? kProgram : kPlainFile);
-    if (!info || result != Dir::Linked::done) {
-      throw Error(ErrorKind::io, "cannot be linked", (source->dir / path).string());
-    }
+    if (from.hard_link(path.c_str(), *to_, path.c_str()) == Dir::Linked::done) return;
+    if (from.copy(path.c_str(), *to_, path.c_str(), {kPlainFile, kProgram}) == Dir::Linked::done) return;
+    throw Error(ErrorKind::io, "cannot be linked", (source->dir / path).string());
   };
   for (const char* file : lists.files) {
     link(std::string(kSite) + file);

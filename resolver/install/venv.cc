@@ -37,6 +37,15 @@ void require_place(const Path& root) {
               root.string(), "PATH and pyvenv.cfg cannot name it; rename the folder");
 }
 
+bool is_part_of_venv(const EnvLayout& layout, std::string_view target) {
+  if (target.starts_with("bin/activate") || target.starts_with("bin/Activate")) return true;
+  const std::string python = "bin/python" + layout.python_version;
+  for (const std::string_view own :
+       {"bin/python", "bin/python3", python.c_str(), "lib64", "pyvenv.cfg", ".gitignore", "dae-env.json", ".dae-lock"})
+    if (target == own) return true;
+  return target == python + "t";
+}
+
 void make_venv(const EnvLayout& layout, const Interpreter& python) {
   require_place(layout.root);
   refuse_prefix(layout, python);
@@ -52,6 +61,7 @@ void make_venv(const EnvLayout& layout, const Interpreter& python) {
   renew_file(layout.root / "bin/activate", activate_sh(layout.root));
   renew_file(layout.root / "bin/activate.fish", activate_fish(layout.root));
   renew_file(layout.root / "bin/activate.csh", activate_csh(layout.root));
+  renew_file(layout.root / "bin/Activate.ps1", activate_ps1(layout.root));
   renew_file(layout.root / "bin/activate_this.py", activate_this_py(layout.site_packages()));
   // Nothing in it is for a repository. Whoever thinks otherwise may say so in it.
   if (!exists(layout.root / ".gitignore")) renew_file(layout.root / ".gitignore", "*\n");

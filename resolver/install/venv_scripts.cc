@@ -24,6 +24,14 @@ std::string quoted_for_fish(const std::string& text) {
   return "'" + replace_all(replace_all(text, "\\", "\\\\"), "'", "\\'") + "'";
 }
 
+// PowerShell doubles a quote between single quotes, and takes typographic ones for the same.
+std::string quoted_for_powershell(const std::string& text) {
+  std::string out = replace_all(text, "'", "''");
+  for (const char* quote : {"\u2018", "\u2019", "\u201a", "\u201b"})
+    out = replace_all(out, quote, std::string(quote) + quote);
+  return "'" + out + "'";
+}
+
 // Shells expand what stands in a prompt each time they print it: the name of a folder must not become a command.
 std::string harmless_in_a_prompt(std::string name) {
   std::ranges::replace_if(
@@ -120,6 +128,35 @@ rehash
 )csh",
                      quoted_for_csh(root.string()), quoted_for_csh(name),
                      quoted_for_csh("(" + harmless_in_a_prompt(name) + ") "));
+}
+
+std::string activate_ps1(const Path& root) {
+  return fmt::format(R"ps(# dot-source this file: . bin/Activate.ps1
+function global:deactivate([switch]$Keep) {{
+    if ($null -ne $global:_DAE_OLD_PATH) {{ $env:PATH = $global:_DAE_OLD_PATH }}
+    if ($null -ne $global:_DAE_OLD_HOME) {{ $env:PYTHONHOME = $global:_DAE_OLD_HOME }}
+    if ($null -ne $global:_DAE_OLD_PROMPT) {{ Set-Item function:global:prompt $global:_DAE_OLD_PROMPT }}
+    $global:_DAE_OLD_PATH = $global:_DAE_OLD_HOME = $global:_DAE_OLD_PROMPT = $null
+    foreach ($name in 'VIRTUAL_ENV', 'VIRTUAL_ENV_PROMPT') {{
+        if (Test-Path "env:$name") {{ Remove-Item "env:$name" }}
+    }}
+    if (-not $Keep) {{ Remove-Item function:deactivate }}
+}}
+deactivate -Keep
+$env:VIRTUAL_ENV = {}
+$env:VIRTUAL_ENV_PROMPT = {}
+$global:_DAE_OLD_PATH = $env:PATH
+$env:PATH = "$env:VIRTUAL_ENV/bin:$env:PATH"
+if (Test-Path env:PYTHONHOME) {{
+    $global:_DAE_OLD_HOME = $env:PYTHONHOME
+    Remove-Item env:PYTHONHOME
+}}
+if (-not $env:VIRTUAL_ENV_DISABLE_PROMPT) {{
+    $global:_DAE_OLD_PROMPT = $function:prompt
+    function global:prompt {{ "($env:VIRTUAL_ENV_PROMPT) " + (& $global:_DAE_OLD_PROMPT) }}
+}}
+)ps",
+                     quoted_for_powershell(root.string()), quoted_for_powershell(prompt_name(root)));
 }
 
 std::string activate_this_py(const std::string& site) {

@@ -2,15 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
 #include <map>
+#include <optional>
 
 #include "base/error.h"
+#include "resolver/install/parallel.h"
 #include "resolver/install/record.h"
 
 namespace dae::resolver {
 namespace {
 
 constexpr const char* kSplit = ".dae-split.tmp";
+constexpr const char* kRecordPart = ".dae-record.tmp";
 
 bool is_below(const Path& dir, const std::string& path) {
   return path.starts_with(dir.string() + "/");
@@ -18,14 +23,21 @@ bool is_below(const Path& dir, const std::string& path) {
 
 }  // namespace
 
-// The wheel that is being installed.
+// A wheel that is being installed.
 struct WheelLinker::Source {
-  const WheelToInstall& wheel;
   const StoredWheel& stored;
-  const Dir entry, site;
-  const std::vector<GeneratedFile> generated;
-  const std::string record = stored.dist_info + "/RECORD";
+  std::vector<GeneratedFile> generated;
+  std::string record = stored.dist_info + "/RECORD";
   mutable std::map<std::string, RecordEntry> rows = {};
+  mutable std::optional<Dir> open_entry = {}, open_site = {};
+
+  const Dir& entry() const { return open_entry ? *open_entry : open_entry.emplace(Dir::open(stored.dir)); }
+  const Dir& site() const { return open_site ? *open_site : open_site.emplace(Dir::open(stored.site())); }
+  // There may be hundreds of wheels at a time, and not as many open directories.
+  void close() const {
+    open_entry.reset();
+    open_site.reset();
+  }
 
   // What RECORD says of a file of site/; null for bytecode.
   const RecordEntry* row(const std::string& name) const {
@@ -43,38 +55,116 @@ WheelLinker::WheelLinker(const EnvLayout& layout, const StorePaths& store, Owner
       store_(std::filesystem::absolute(store.unpacked).lexically_normal()),
       wanted_(store.link_mode),
       bytecode_(store.bytecode),
+      threads_(store.link_threads),
       owners_(owners),
       conflicts_(layout, owners, repair),
       files_(wanted_ == LinkMode::symlink ? LinkMode::automatic : wanted_),
       root_(Dir::open(layout.root)),
       site_(Dir::open(layout.root / layout.site_packages(), true)) {}
 
-void WheelLinker::install(const WheelToInstall& wheel, const StoredWheel& stored) {
-  const Source source{wheel, stored, Dir::open(stored.dir), Dir::open(stored.site()),
-                      generated_files(wheel, stored, layout_)};
-  put_record(source);
-  owners_.learn(stored.dist_info);
-  if (by_symlink(stored)) {
-    link_tops(source);
-  } else {
-    link_file_by_file(source);
+void WheelLinker::install(const std::vector<Job>& jobs, const std::function<void(size_t)>& on_done) {
+  size_t done = 0;
+  const auto count = [&] { on_done(++done); };
+  if (wanted_ != LinkMode::symlink) return install_together(jobs, count);
+  // Links to directories become directories on the way: each wheel has to see what the one before has left.
+  for (const Job& job : jobs) install_together({job}, count);
+}
+
+void WheelLinker::install_together(const std::vector<Job>& jobs, const std::function<void()>& on_done) {
+  std::vector<Source> sources;
+  for (const Job& job : jobs) sources.push_back({job.stored, generated_files(job.wheel, job.stored, layout_)});
+  std::vector<LinkWork::Wheel> wheels;
+  for (const Source& source : sources) {
+    owners_.expect(source.stored.dist_info);
+    put_record(source);
+    source.close();
+    wheels.push_back({&source.stored, &source.generated, !by_symlink(source.stored)});
   }
-  link_data(source);
-  write_generated(source);
+  const LinkWork work(wheels, bytecode_, files_.mode() != LinkMode::hardlink);
+  const std::vector<Rest> rest = link_pieces(sources, work, on_done);
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const Source& source = sources[i];
+    owners_.learn(source.stored.dist_info);
+    if (by_symlink(source.stored)) {
+      link_tops(source);
+      for (const StoredWheel::DataFile& file : source.stored.data) link_data_file(source, file);
+    }
+    for (const auto& [is_data, index] : rest[i]) {
+      if (is_data) {
+        link_data_file(source, source.stored.data[index]);
+      } else {
+        link_site_file(source, work.names(i)[index]);
+      }
+    }
+    write_generated(source);
+    source.close();
+  }
+}
+
+std::vector<WheelLinker::Rest> WheelLinker::link_pieces(const std::vector<Source>& sources, const LinkWork& work,
+                                                        const std::function<void()>& on_done) {
+  const std::vector<LinkPiece>& pieces = work.pieces();
+  std::vector<Rest> of_piece(pieces.size()), out(sources.size());
+  std::vector<size_t> missing(sources.size());
+  for (const LinkPiece& piece : pieces) ++missing[piece.wheel];
+  std::mutex mutex;
+  for (const size_t count : missing) {
+    if (count == 0) on_done();
+  }
+  parallel_for(pieces.size(), threads_ != 0 ? threads_ : work.threads(), [&](size_t i) {
+    link_piece(sources[pieces[i].wheel], work, pieces[i], of_piece[i]);
+    const std::scoped_lock lock(mutex);
+    if (--missing[pieces[i].wheel] == 0) on_done();
+  });
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    Rest& rest = out[pieces[i].wheel];
+    rest.insert(rest.end(), of_piece[i].begin(), of_piece[i].end());
+  }
+  std::ranges::for_each(out, [](Rest& rest) { std::ranges::sort(rest); });
+  return out;
+}
+
+// In any thread. What two wheels want, or what stands there already, is the rest.
+void WheelLinker::link_piece(const Source& source, const LinkWork& work, const LinkPiece& piece, Rest& rest) {
+  const StoredWheel& stored = source.stored;
+  const Dir from = Dir::open(piece.data ? stored.dir : stored.site());
+  DirTrail trail;
+  for (size_t i = piece.begin; i < piece.end; ++i) {
+    const char* name = piece.data ? stored.data[i].source.c_str() : work.names(piece.wheel)[i];
+    const char* target = piece.data ? stored.data[i].target.c_str() : name;
+    if (piece.data ? stored.data[i].rewrite : name == source.record) continue;
+    if (work.is_shared(piece, target)) {
+      rest.emplace_back(piece.data, i);
+      continue;
+    }
+    trail.enter(target, [&](const char* dir) {
+      if (piece.data) {
+        root_.make_dir(dir);
+      } else {
+        need_dir(dir);
+      }
+    });
+    if (files_.put(from, name, piece.data ? root_ : site_, target) == Dir::Linked::taken) {
+      rest.emplace_back(piece.data, i);
+    }
+  }
 }
 
 void WheelLinker::put_record(const Source& source) {
   const std::string& dir = source.stored.dist_info;
   if (source.generated.empty() && by_symlink(source.stored)) return link_entry(source, dir, true);
   need_dir(dir.c_str());
-  const char* name = source.record.c_str();
+  // Half a RECORD could not be read by whoever has to remove what it lists.
+  const std::string part = dir + "/" + kRecordPart;
   const auto put = [&] {
-    if (source.generated.empty()) return files_.put(source.site, name, site_, name);
-    return site_.write_new(name, record_with(source.stored, source.generated, layout_), 0644);
+    if (source.generated.empty()) return files_.put(source.site(), source.record.c_str(), site_, part.c_str());
+    return site_.write_new(part.c_str(), record_with(source.stored, source.generated, layout_), 0644);
   };
-  if (put() == Dir::Linked::done) return;
-  site_.remove(name);  // of a run that was killed
-  put();
+  if (put() != Dir::Linked::done) {
+    site_.remove(part.c_str());  // of a run that was killed
+    put();
+  }
+  site_.rename(part.c_str(), source.record.c_str());
 }
 
 void WheelLinker::link_tops(const Source& source) {
@@ -89,40 +179,31 @@ void WheelLinker::link_tops(const Source& source) {
 
 // One link for a file or a whole directory; a directory that others have too becomes one of links.
 void WheelLinker::link_entry(const Source& source, const std::string& name, bool is_dir) {
-  if (symlinks_.put(source.site, name.c_str(), site_, name.c_str()) == Dir::Linked::done) return;
+  if (symlinks_.put(source.site(), name.c_str(), site_, name.c_str()) == Dir::Linked::done) return;
   if (!is_dir) return settle_site(source, name);
   need_dir(name.c_str());
   link_children(source, name);
 }
 
 void WheelLinker::link_children(const Source& source, const std::string& name) {
-  for (const std::string& child : source.site.list(name.c_str())) {
+  for (const std::string& child : source.site().list(name.c_str())) {
     const std::string path = name + "/" + child;
-    const auto info = source.site.info(path.c_str());
+    const auto info = source.site().info(path.c_str());
     link_entry(source, path, info && info->is_dir());
   }
 }
 
-void WheelLinker::link_file_by_file(const Source& source) {
-  const StoredFiles lists = read_stored_files(source.stored);
-  const auto link_all = [&](const std::vector<const char*>& dirs, const std::vector<const char*>& names) {
-    for (const char* dir : dirs) need_dir(dir);
-    for (const char* name : names) {
-      if (files_.put(source.site, name, site_, name) == Dir::Linked::taken) settle_site(source, name);
-    }
-  };
-  link_all(lists.dirs, lists.files);
-  if (bytecode_) link_all(lists.bytecode_dirs, lists.bytecode);
+void WheelLinker::link_site_file(const Source& source, const char* name) {
+  DirTrail().enter(name, [&](const char* dir) { need_dir(dir); });
+  if (files_.put(source.site(), name, site_, name) == Dir::Linked::taken) settle_site(source, name);
 }
 
-void WheelLinker::link_data(const Source& source) {
+void WheelLinker::link_data_file(const Source& source, const StoredWheel::DataFile& file) {
+  if (file.rewrite) return;  // it is among the generated
   FileLinker& linker = by_symlink(source.stored) ? symlinks_ : files_;
-  for (const StoredWheel::DataFile& file : source.stored.data) {
-    if (file.rewrite) continue;
-    need_parents(file.target);
-    const auto put = [&] { return linker.put(source.entry, file.source.c_str(), root_, file.target.c_str()); };
-    if (put() == Dir::Linked::taken) settle(source, file.target, file.hash, file.size_bytes, put);
-  }
+  need_parents(file.target);
+  const auto put = [&] { return linker.put(source.entry(), file.source.c_str(), root_, file.target.c_str()); };
+  if (put() == Dir::Linked::taken) settle(source, file.target, file.hash, file.size_bytes, put);
 }
 
 void WheelLinker::write_generated(const Source& source) {
@@ -136,7 +217,7 @@ void WheelLinker::write_generated(const Source& source) {
 void WheelLinker::settle_site(const Source& source, const std::string& name) {
   if (name == source.record) return;  // it was the first
   FileLinker& linker = by_symlink(source.stored) ? symlinks_ : files_;
-  const auto put = [&] { return linker.put(source.site, name.c_str(), site_, name.c_str()); };
+  const auto put = [&] { return linker.put(source.site(), name.c_str(), site_, name.c_str()); };
   const RecordEntry* row = source.row(name);
   if (row != nullptr) {
     return settle(source, layout_.site_packages() + "/" + name, row->hash, row->size_bytes.value_or(0), put);
@@ -179,11 +260,17 @@ LinkMode WheelLinker::mode() const {
   return files_.used() ? files_.mode() : LinkMode::automatic;
 }
 
-// A real directory of site-packages, whatever stood there.
+// A real directory of site-packages, whatever stood there. From any thread.
 void WheelLinker::need_dir(const char* name) {
   if (site_.make_dir(name)) return;
   const auto info = site_.info(name);
-  if (info && info->is_dir()) return;
+  if (!info || !info->is_dir()) make_way_for_dir(name);
+}
+
+void WheelLinker::make_way_for_dir(const char* name) {
+  const std::scoped_lock lock(split_mutex_);
+  const auto info = site_.info(name);
+  if (info && info->is_dir()) return;  // another thread was here
   const auto leads_to = site_.read_link(name);
   if (!leads_to) refuse("a file is in the way of a directory", site_.path() / name);
   const auto behind = file_info(*leads_to);

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "resolver/install/record.h"
+#include "resolver/install/venv.h"
+#include "resolver/install/wheel_check.h"
 
 namespace dae::resolver {
 namespace {
@@ -19,6 +21,11 @@ void remove_bytecode(const RemovedModules& modules) {
       if (name.ends_with(".pyc") && stems.contains(name.substr(0, name.find('.')))) remove_file(cache / name);
     }
   }
+}
+
+// `hash` as in RECORD, which need not say.
+bool has_contents(const Path& path, const std::string& hash) {
+  return hash.empty() || "sha256=" + digest_base64url(sha256_file(path)) == hash;
 }
 
 }  // namespace
@@ -38,16 +45,11 @@ void sweep_temporary_files(const Path& dir) {
 }
 
 WheelRemover::WheelRemover(const EnvLayout& layout, const StorePaths& store, Owners& owners, bool repair)
-    : layout_(layout),
-      store_(store),
-      store_root_(std::filesystem::absolute(store.unpacked).lexically_normal().string() + "/"),
-      owners_(owners),
-      repair_(repair) {}
+    : layout_(layout), store_(store), owners_(owners), repair_(repair) {}
 
-std::vector<std::string> WheelRemover::targets_and_hashes(const InstalledPackage& package, bool unfinished,
-                                                          std::map<std::string, std::string>& hashes) const {
+std::vector<RecordEntry> WheelRemover::targets(const InstalledPackage& package, bool unfinished) const {
   const Path own = layout_.root / layout_.site_packages() / package.dist_info / "RECORD";
-  std::vector<std::string> out;
+  std::vector<RecordEntry> out;
   auto text = read_file_if_exists(own);
   if (!text && !unfinished) {
     // Whatever tag it was unpacked for: the files are the same.
@@ -63,10 +65,9 @@ std::vector<std::string> WheelRemover::targets_and_hashes(const InstalledPackage
   }
   if (!text) return out;
   for (RecordEntry& entry : parse_record(*text, own.string())) {
-    std::string target = root_relative(layout_, entry.path);
-    if (target.empty()) continue;  // an environment is not to be trusted with paths outside of it
-    hashes[target] = std::move(entry.hash);
-    out.push_back(std::move(target));
+    entry.path = root_relative(layout_, entry.path);
+    // An environment is not to be trusted with paths outside of it.
+    if (!entry.path.empty()) out.push_back(std::move(entry));
   }
   return out;
 }
@@ -87,22 +88,34 @@ const std::string& WheelRemover::first_link_above(const std::string& target) {
 }
 
 bool WheelRemover::leads_to_entry(const std::string& link, const std::string& digest) const {
+  if (digest.empty()) return false;  // not of the store
   const auto target = read_link(layout_.root / link);
-  return target && target->starts_with(store_root_ + digest);
+  // In whichever store: nothing but an entry has such a name, and the store may have moved.
+  return target && !digest.empty() && target->find("/" + digest + "-") != std::string::npos;
 }
 
-void WheelRemover::remove_one(const std::string& target, const std::string& hash, const InstalledPackage& package,
-                              Work& work) {
+// What a user made of a file that both have stays, except where a killed run may have left half of it.
+bool WheelRemover::has_to_be_linked(const RecordEntry& entry, const Owners::Claim& claim,
+                                    const std::string& digest) const {
+  const Path path = layout_.root / entry.path;
+  if (leads_to_entry(entry.path, digest) || !exists(path)) return true;
+  const bool is_file = !std::filesystem::is_directory(path);
+  return is_file && (repair_ || entry.hash != claim.hash) && !has_contents(path, claim.hash);
+}
+
+void WheelRemover::remove_one(const RecordEntry& entry, const InstalledPackage& package, Work& work) {
+  const std::string& target = entry.path;
+  if (package.digest.empty() && is_part_of_venv(layout_, target)) return;
   if (const std::string& link = first_link_above(target); !link.empty()) {
     if (leads_to_entry(link, package.digest)) work.links.insert(link);
     return;
   }
   const std::vector<Owners::Claim> claims = owners_.others(target, package.dist_info);
   if (!claims.empty()) {
-    const bool other_bytes = !hash.empty() && claims.back().hash != hash;
-    if (other_bytes || leads_to_entry(target, package.digest)) {
-      work.relink.push_back({claims.back().dist_info, target});
-    }
+    // Of several the last name's is the one that stays, as in Conflicts.
+    const auto& claim =
+        *std::ranges::max_element(claims, {}, [](const Owners::Claim& one) { return distribution_of(one.dist_info); });
+    if (has_to_be_linked(entry, claim, package.digest)) work.relink.push_back({claim.dist_info, target});
     return;
   }
   const Path path = layout_.root / target;
@@ -119,11 +132,9 @@ std::vector<WheelRemover::Relink> WheelRemover::remove(const InstalledPackage& p
   links_above_.clear();
   const std::string info_target = layout_.site_packages() + "/" + package.dist_info;
   const std::string record_target = info_target + "/RECORD";
-  const Path info_dir = layout_.root / info_target;
   Work work;
-  std::map<std::string, std::string> hashes;
-  for (const std::string& target : targets_and_hashes(package, unfinished, hashes)) {
-    if (target != record_target) remove_one(target, hashes[target], package, work);
+  for (const RecordEntry& entry : targets(package, unfinished)) {
+    if (entry.path != record_target) remove_one(entry, package, work);
   }
   remove_bytecode(work.modules);
   for (const auto& [cache, stems] : work.modules) {
@@ -132,22 +143,28 @@ std::vector<WheelRemover::Relink> WheelRemover::remove(const InstalledPackage& p
     if (leads_to_entry(link, package.digest)) work.links.insert(link);
     work.dirs.insert(cache);
   }
-  const bool info_is_link = work.links.erase(info_target) != 0;
+  work.links.erase(info_target);
   for (const std::string& link : work.links) {
     remove_file(layout_.root / link);
     work.dirs.insert((layout_.root / link).parent_path());
   }
   if (repair_) std::ranges::for_each(work.dirs, sweep_temporary_files);
   remove_empty_dirs(work.dirs);
-  if (info_is_link || leads_to_entry(info_target, package.digest)) {
-    remove_file(info_dir);
-  } else {
-    if (repair_) sweep_temporary_files(info_dir);
-    remove_file(layout_.root / record_target);
-    remove_empty_dirs({info_dir});
-  }
-  owners_.forget(package.dist_info);
   return std::move(work.relink);
+}
+
+void WheelRemover::remove_record(const InstalledPackage& package) {
+  const std::string target = layout_.site_packages() + "/" + package.dist_info;
+  const Path dir = layout_.root / target;
+  const auto info = file_info(dir);
+  if (info && info->is_symlink()) {
+    // Else it is that of another wheel of the same version.
+    if (leads_to_entry(target, package.digest)) remove_file(dir);
+  } else if (info && info->is_dir()) {
+    if (repair_) sweep_temporary_files(dir);
+    remove_file(dir / "RECORD");
+    remove_empty_dirs({dir});
+  }
 }
 
 void WheelRemover::remove_empty_dirs(const std::set<Path>& dirs) const {

@@ -132,10 +132,30 @@ FetchedFile take_local_file(const Path& path, const std::string& sha256, const s
   }
 }
 
+namespace {
+
+// "Source distribution format": one directory at the top. Archives that are no sdists may have the project there
+// itself.
+Path top_of(const Path& tree, const std::string& label) {
+  const std::vector<std::string> names = list_dir(tree);
+  if (names.size() == 1) {
+    if (const auto info = file_info(tree / names.front()); info && info->is_dir()) return tree / names.front();
+  }
+  if (exists(tree / "pyproject.toml") || exists(tree / "setup.py")) return tree;
+  if (names.empty()) throw Error(ErrorKind::bad_input, "the archive is empty", label);
+  std::string seen;
+  for (size_t i = 0; i < std::min<size_t>(names.size(), 3); ++i) seen += (i == 0 ? "`" : ", `") + names[i] + "`";
+  throw Error(ErrorKind::bad_input, "a source archive has one directory at its top, this one has not", label)
+      .because(names.size() > 3 ? fmt::format("it has {} and {} more", seen, names.size() - 3) : "it has " + seen);
+}
+
+}  // namespace
+
 Path unpack_source(const Path& archive, const Path& into, const std::string& label) {
   make_dirs(into);
   ArchiveLimits limits;
   limits.total_bytes = kMaxUnpackedBytes;
+  limits.drop_leading_slashes = true;  // PEP 721: MUST
   try {
     unpack_archive(archive, into, limits);
   } catch (const Error& error) {
@@ -143,10 +163,7 @@ Path unpack_source(const Path& archive, const Path& into, const std::string& lab
     throw Error(ErrorKind::bad_input, error.message(), label, error.hint());
   }
   check_links_stay_inside(into, label);
-  const std::vector<std::string> names = list_dir(into);
-  if (names.size() != 1) return into;
-  const auto info = file_info(into / names.front());
-  return info && info->is_dir() ? into / names.front() : into;
+  return top_of(into, label);
 }
 
 }  // namespace dae::resolver

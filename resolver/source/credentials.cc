@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/strings.h"
@@ -44,9 +46,24 @@ void CredentialStore::add(const IndexSource& index) {
   known_.clear();
 }
 
+void CredentialStore::add_when_refused(std::function<void()> more) {
+  const std::scoped_lock lock(more_mutex_);
+  more_ = std::move(more);
+  more_was_added_ = true;
+}
+
 bool CredentialStore::has_indexes() {
-  const std::scoped_lock lock(mutex_);
-  return !indexes_.empty();
+  const std::scoped_lock lock(more_mutex_, mutex_);
+  return more_was_added_ || !indexes_.empty();
+}
+
+bool CredentialStore::has_better(const std::string& url, const std::string& sent) {
+  {
+    const std::scoped_lock lock(more_mutex_);
+    if (const auto more = std::exchange(more_, nullptr)) more();
+  }
+  const auto found = find(url);
+  return found && found->authorization != sent;
 }
 
 // The longest root that is the beginning of the URL, else the first index of the origin.

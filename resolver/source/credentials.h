@@ -3,6 +3,7 @@
 // argument list ever holds one. Where there is a credential it is sent at once: a server that shows strangers less
 // would otherwise answer with a part of its packages. It is for one origin (scheme, host, port) and follows no redirect
 // to another.
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,11 +33,15 @@ class CredentialStore {
   // Files of the same origin are asked for with an index's credentials, of several the one whose URL fits best: those
   // in its URL, else $DAE_INDEX_<NAME>_USERNAME and _PASSWORD, else netrc, else the keyring.
   void add(const IndexSource& index);
-  bool has_indexes();
+  // What is dear to find out: `more` is called once, when a server refuses, and may add() indexes.
+  void add_when_refused(std::function<void()> more);
+  bool has_indexes();  // or may have some when a server refuses
   // For this URL; a URL of no index may hold its own, else netrc and the keyring are looked at. nullopt: none is known.
   std::optional<Credential> find(const std::string& url);
   // Takes a credential out of the request's URL and sets its Authorization field, if there is one and none is set.
   void authorise(HttpRequest& request);
+  // After a 401, 403 or 404: whether there is a credential that the Authorization field `sent` was not.
+  bool has_better(const std::string& url, const std::string& sent);
   // What to do about a 401 or 403 from this URL.
   std::string hint(const std::string& url);
 
@@ -52,6 +57,9 @@ class CredentialStore {
   std::optional<Login> from_keyring(const std::vector<std::string>& services, const std::string& user);
 
   ProcessRunner* const keyring_;
+  std::mutex more_mutex_;  // held while `more_` runs; taken before mutex_
+  std::function<void()> more_;
+  bool more_was_added_ = false;
   std::mutex mutex_;
   std::vector<Index> indexes_;
   std::optional<Netrc> netrc_;

@@ -9,6 +9,7 @@
 #include "resolver/source/git_source.h"
 #include "resolver/source/hg_source.h"
 #include "resolver/source/once_map.h"
+#include "resolver/source/scratch_dir.h"
 #include "resolver/source/source_tree.h"
 #include "resolver/standards/direct_url.h"
 #include "resolver/standards/metadata.h"
@@ -109,8 +110,7 @@ class Sources final : public DirectSources {
       out.metadata = wheel_metadata(out.local, reference.label);
       return;
     }
-    make_dirs(options_.cache_dir);
-    const TempDir work(".unpack-", options_.cache_dir);
+    const ScratchDir work(".unpack-", options_.cache_dir);
     SourceTree tree;
     tree.root = unpack_source(out.local, work.path() / "tree", reference.label);
     tree.identity = out.sha256;

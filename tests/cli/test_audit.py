@@ -119,6 +119,14 @@ class Audit(DaeTest):
         self.assertEqual(found[0]["severity"], "medium")
         self.assertEqual(found[0]["fixed_in"], [], "the other record knows of no fix")
 
+    def test_a_vector_without_a_score_has_the_word_of_its_database(self):
+        vector = "CVSS:4.0/AV:N/AC:L/AT:N/PR:H/UI:N/VC:L/VI:L/VA:N/SC:N/SI:N/SA:N"
+        said = record("GHSA-1", "flask", [{"introduced": "0"}], severity=[{"type": "CVSS_V4", "score": vector}],
+                      database_specific={"severity": "HIGH"})
+        found = self.findings(said)[0]
+        self.assertEqual((found["severity"], found["vector"], found.get("score")), ("high", vector, None))
+        self.assertIn("high (CVSS:4.0, score unknown)", self.audit("--feed", self.feed(said), code=1).out)
+
     def test_withdrawn_advisories_do_not_count(self):
         gone = record("GHSA-1", "flask", [{"introduced": "0"}], withdrawn="2026-01-03T00:00:00Z")
         self.assertEqual(self.ids(gone, code=0), [])

@@ -267,6 +267,32 @@ class Builds(DaeTest):
         self.assertEqual(self.made_by(), "tool 1.0")
         wait_for(lambda: not self.processes_below(self.dir / "cache"), 10, "the end of all builds")
 
+    def test_a_kill_leaves_the_log_and_the_next_run_tidies_up(self):
+        going = 'import os, time\nprint("so far", flush=True)\nwhile os.path.exists("/proc/self"):\n    time.sleep(0.1)\n'
+        for sandbox in ("off", "auto"):
+            name = f"slow{sandbox}"
+            self.serve(**{name: with_tool(name, setup=going), f"quick{sandbox}": with_tool(f"quick{sandbox}")})
+            self.needs(name)
+            env = {**self.env, "DAE_BUILD_SANDBOX": sandbox}
+            running = subprocess.Popen([DAE, "install"], cwd=self.app, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            logs = self.dir / "cache/build-logs"
+            log = wait_for(lambda: next(iter(logs.glob(f"{name}-1.0-*.log")), None), 30, "a log")
+            wait_for(lambda: "so far" in log.read_text(), 30, "its first line")
+            kill9(running.pid)
+            running.wait()
+            self.assertIn("so far", log.read_text())
+            wait_for(lambda: not self.processes_below(self.dir / "cache"), 10, "the end of the build")
+            self.assertTrue(self.scratch(), "a killed run could not tidy up")
+            self.needs(f"quick{sandbox}")
+            self.install(env={"DAE_BUILD_SANDBOX": sandbox})
+            self.assertEqual(self.scratch(), [])
+            self.assertIn("so far", log.read_text())
+
+    def scratch(self):
+        cache = self.dir / "cache"
+        return sorted(p.relative_to(cache).as_posix() for folder in (cache, cache / "built-wheels") for p in folder.glob(".*")
+                      if p.name not in (".unpack-all.lock", ".building-all.lock"))
+
     def processes_below(self, folder):
         found = []
         for entry in pathlib.Path("/proc").iterdir():

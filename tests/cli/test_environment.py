@@ -54,12 +54,59 @@ class Environment(DaeTest):
     def inside(self, name):
         return (self.site / name).relative_to(self.venv).as_posix()
 
+    def by_hand(self, name, version="2.0"):
+        """A distribution as `pip install` would have put it there."""
+        info = f"{name}-{version}.dist-info"
+        files = {f"{name}/__init__.py": "", f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\n",
+                 f"../../../bin/{name}": "#!/bin/sh\n"}
+        for path, text in files.items():
+            (self.site / path).parent.mkdir(exist_ok=True)
+            (self.site / path).write_text(text)
+        (self.site / info / "RECORD").write_text("".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"]))
+
     def allow_python(self, specifiers):
         text = (self.app / "app.yaml").read_text()
         lines = [line for line in text.splitlines() if not line.startswith("python:")]
         (self.app / "app.yaml").write_text("\n".join([*lines, f'python: "{specifiers}"', ""]))
 
     # -- verify and repair
+
+    def standing(self):
+        return {name: data for name, data in tree(self.venv).items() if name != ".dae-lock" and not name.endswith(".pyc")}
+
+    def test_only_exact_removes_what_dae_did_not_install(self):
+        before = self.standing()
+        self.by_hand("extra")
+        (self.site / "lost-1.0.dist-info").mkdir()
+        (self.site / "lost-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: lost\nVersion: 1.0\n\n")
+        changed = self.standing()
+        self.dae("install", cwd=self.app)
+        self.assertEqual(self.standing(), changed)
+        dry = self.dae("install", "--exact", "--dry-run", "--json", cwd=self.app)
+        self.assertEqual(dry.json()["removed"], [{"name": "extra", "version": "2.0", "foreign": True}])
+        self.assertIn("- extra 2.0", dry.err)
+        self.assertIn("stays in the environment: lost 1.0: it has no RECORD", dry.err)
+        self.assertEqual(self.standing(), changed)
+        done = self.dae("install", "--exact", cwd=self.app)
+        self.assertIn("- extra 2.0", done.err)
+        shutil.rmtree(self.site / "lost-1.0.dist-info")
+        self.assertEqual(self.standing(), before)
+        self.assertIn("nothing to do", self.dae("install", "--exact", cwd=self.app).err)
+        self.assertEqual(self.dae("install", "--exact", "--verify", cwd=self.app, code=2).code, 2)
+
+    def test_exact_undoes_pip_install(self):
+        probe = [sys.executable, "-m", "pip", "--python", str(self.venv / "bin/python")]
+        if subprocess.run([*probe, "--version"], env=self.env, capture_output=True).returncode != 0:
+            self.skipTest("no pip here that installs elsewhere")
+        before = self.standing()
+        wheels = sorted(path for path in (self.index.root / "files").rglob("*.whl") if path.name.startswith("click-"))
+        names = {path.name for path in self.site.glob("click-*.dist-info")}
+        other = next(path for path in wheels if f"{'-'.join(path.name.split('-')[:2])}.dist-info" not in names)
+        subprocess.run([*probe, "install", "--no-index", "--no-deps", "--quiet", str(other)], env=self.env, check=True)
+        self.assertNotEqual({path.name for path in self.site.glob("click-*.dist-info")}, names)
+        self.dae("install", "--exact", cwd=self.app)
+        self.assertEqual(self.standing(), before)
+        self.assertEqual(self.findings(), [])
 
     def test_a_sound_environment_is_sound_and_nothing_is_written(self):
         before = tree(self.venv)

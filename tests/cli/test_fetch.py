@@ -1,4 +1,5 @@
 """How the wheels of a lock come to a machine and into .venv: what is fetched, what is not, and what a damaged cache does."""
+import json
 import os
 import pathlib
 import shutil
@@ -67,6 +68,28 @@ class Fetching(DaeTest):
             self.assertEqual(self.names(other), self.names(self.app), how)
             if how == "zeros":  # only unpacking shows it
                 self.assertIn("was damaged in the cache; it is fetched again", result.err)
+
+    def test_pip_is_asked_only_for_what_nothing_else_tells(self):
+        asked = self.dir / "asked"
+        folder = self.dir / "bin"
+        folder.mkdir()
+        answer = json.dumps({"index_url": self.index.url, "extra": [], "cert": "", "no_index": False, "default": "", "files": []})
+        (folder / "python3").write_text(f"#!/bin/sh\necho x >>{asked}\ncat <<'END'\n{answer}\nEND\n")
+        (folder / "python3").chmod(0o755)
+        self.env.update(PATH=f"{folder}:{self.env['PATH']}", DAE_PYTHON=sys.executable)
+        index = self.env.pop("DAE_INDEX")
+        for name, option in (("plain", []), ("option", ["--index", index])):
+            shutil.rmtree(self.cache / "blobs" / "sha256")
+            self.forget_unpacked()
+            other = self.another(name)
+            self.dae("install", *option, cwd=other)
+            self.assertEqual(self.names(other), self.names(self.app))
+            self.assertFalse(asked.exists(), "a lock says where its files are")
+        self.dae("lock", "--refresh", cwd=self.app, env={"DAE_INDEX": index})
+        self.assertFalse(asked.exists(), "the environment names an index")
+        for _ in range(2):
+            self.dae("lock", "--refresh", cwd=self.app)
+            self.assertEqual(asked.read_text(), "x\n", "the answer is remembered")
 
     def test_links_of_packages(self):
         other = self.another()

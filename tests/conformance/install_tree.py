@@ -102,7 +102,7 @@ class Comparison:
         self.ours, self.theirs, self.direct = ours, theirs, direct
         self.problems, self.justified, self.compared = [], collections.Counter(), 0
         self.launchers, self.scripts_by_sh = set(), set()
-        self.claims = self.read_claims()
+        self.claims, self.mixed = self.read_claims(), mixed_folders(ours)
         records = []
         for path in sorted(ours.keys() | theirs.keys()):
             if RECORD.fullmatch(path) and path in ours and path in theirs:
@@ -132,7 +132,7 @@ class Comparison:
         if path in self.ours:
             if path in STATE_FILES:
                 return "state"
-            if BYTECODE.fullmatch(path) or (path.endswith("/__pycache__/") and self.only_bytecode(path)):
+            if BYTECODE.fullmatch(path) or (path.endswith("/__pycache__/") and path not in self.mixed):
                 return "bytecode"
             return None
         name = DIST_INFO.fullmatch(path)
@@ -144,9 +144,6 @@ class Comparison:
         if name == "direct_url.json" and not self.direct:
             return "brought-note"
         return None
-
-    def only_bytecode(self, folder):
-        return all(BYTECODE.fullmatch(path) for path in self.ours if path.startswith(folder) and path != folder)
 
     def compare(self, path):
         ours, theirs = self.ours.get(path), self.theirs.get(path)
@@ -240,6 +237,12 @@ class Comparison:
             self.bad(path, f"row of {name!r}: {mine} by dae, {other} by pip")
         else:
             self.bad(path, f"row of {name!r}: {mine} by dae, {other} by pip; of the file: {truth_of(self.ours.get(file))}")
+
+
+def mixed_folders(files):
+    """Those called __pycache__ with something else in them."""
+    return {path[:found.end()] for path in files if not BYTECODE.fullmatch(path)
+            for found in re.finditer(r"(?<=/)__pycache__/", path) if found.end() < len(path)}
 
 
 def same_interpreter(ours, theirs):

@@ -221,7 +221,7 @@ def entry_points():
         wheel(f"an entry point called `{name}`", Wheel().entry_points(f"{name} = evil:main").zip(), "is no name for a script")
     for name in ("python", "python3", "python3.11", "Python"):
         wheel(f"an entry point called {name}", Wheel().entry_points(f"{name} = evil:main").zip(), "would replace the interpreter", REFUSED)
-    for name in ("activate", "activate.fish"):
+    for name in ("activate", "activate.fish", "Activate.ps1"):
         wheel(f"an entry point called {name}", Wheel().entry_points(f"{name} = evil:main").zip(), "belongs to the environment itself|would replace", REFUSED)
     for target in ("evil;import os:main", "evil:main();import os", "evil:main)\nimport os", "evil:main or exit", "evil", "evil:", "os:system('id')#"):
         wheel(f"an entry point to {target!r}", Wheel().entry_points(f"run = {target}").zip(), "does not name a function|entry point without")
@@ -229,7 +229,8 @@ def entry_points():
 
 def sdists():
     put = lambda *more, **texts: sdist_of(more, **texts)  # noqa: E731
-    sdist("an absolute path", put(tar_entry("/etc/evil", b"x")), "is not safe")
+    sdist("an absolute path", put(tar_entry("/etc/evil", b"x")), "one directory at its top")
+    sdist("an absolute path that escapes", put(tar_entry("//../evil", b"x")), "is not safe")
     sdist("a path that escapes", put(tar_entry("evil-1.0/../../evil", b"x")), "is not safe")
     sdist("a name with a line break", put(tar_entry("evil-1.0/a\nb", b"x")), "is not safe")
     sdist("a link that leaves it", put(tar_entry("evil-1.0/l", kind=tarfile.SYMTYPE, link="../../canary")), "leaves the archive")
@@ -244,7 +245,8 @@ def sdists():
     sdist("a pipe", put(tar_entry("evil-1.0/pipe", kind=tarfile.FIFOTYPE)), "device, pipe or socket")
     sdist("a file twice", put(tar_entry("evil-1.0/backend.py", b"import os\n")), "is in it twice")
     sdist("names that differ in case", put(tar_entry("evil-1.0/BACKEND.py", b"x")), "differ only in case")
-    sdist("two top folders", put(tar_entry("other/setup.py", b"x")), "no Python project is there")
+    sdist("two top folders", put(tar_entry("other/setup.py", b"x")), "one directory at its top")
+    sdist("a file beside the top folder", put(tar_entry("evil.py", b"x")), "one directory at its top")
     # What cannot be read to its end has no metadata: the solver has to do without that version.
     sdist("a bomb", put(tar_entry("evil-1.0/zeros", bytes(160 << 20))), "more than 1000 times its size", NO_SOLUTION)
     good = put()
@@ -349,7 +351,7 @@ class HostileArchives(harness.DaeTest):
     def state(self):
         """All that a refused archive may not change. Verified downloads stay, pages and what was read from them too; and of
         a build its environment, its log and what it asked for, but no wheel."""
-        kept = ("cache/blobs/sha256", "cache/index", "cache/unpacked/lock", "cache/unpacked/roots", "cache/build-envs", "cache/build-logs",
+        kept = ("cache/blobs/sha256", "cache/index", "cache/unpacked/lock", "cache/unpacked/roots", "cache/build-envs", "cache/build-logs", "cache/.unpack-all.lock",
                 "cache/built-wheels", "cache/built-metadata", "work/bubbler/pylock.toml", "work/bubbler/pyproject.toml")
         built = {path.name for path in self.dir.glob("cache/built-wheels/*") if path.suffix != ".lock"}
         return {**snapshot(self.dir, skip=kept), "built wheels": built}

@@ -305,7 +305,7 @@ def find_tools():
         folder = tools_or_skip()
         return [folder / "python", "-m", "pip"], folder / "uv"
     except SystemExit:
-        pass
+        print("not skipped: the interpreter's own pip is compared with, and uv's part left out", file=sys.stderr)
     for python in (PYTHON, sys.executable):
         if subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode == 0:
             return [python, "-m", "pip"], None

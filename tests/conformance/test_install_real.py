@@ -3,7 +3,7 @@ that can be imported in pip's environment can be in dae's, and every program in 
 
 The wheels are those of tests/support/install_index.py, which keeps them in $DAE_BENCH_DIR; what is not kept is asked of the
 index that pip uses here, and without one the test is skipped (exit code 77). What has no wheel is left out, by name. Minutes to
-an hour: `ctest -C outside -L outside`, or this file with DAE_BINARY and DAE_BUILD; a name after it runs that closure only, and
+half an hour: `ctest -C outside -L outside`, or this file with DAE_BINARY and DAE_BUILD; a name after it runs that closure only, and
 --no-smoke compares trees only.
 """
 import os
@@ -23,10 +23,11 @@ import install_index  # noqa: E402
 import install_tree  # noqa: E402
 import smoke  # noqa: E402
 from harness import DAE, sample_index  # noqa: E402
-from peer_tools import tools_or_skip  # noqa: E402
+from peer_tools import require_outside, tools_or_skip  # noqa: E402
 
 CLOSURES = ["boto3", "jupyter", "airflow"]
 ONLY, SMOKE = [], True
+ALONE_AT_MOST = 200  # imports
 PINNED = re.compile(r'(?m)^\[\[packages\]\]\nname = "([^"]+)"\nversion = "([^"]+)"')
 
 
@@ -92,12 +93,16 @@ class Real(unittest.TestCase):
         imports, scripts = {}, {}
         if SMOKE:
             env = {**self.env, "PYTHONPYCACHEPREFIX": str(self.folder / "pycache")}  # the tree stays as pip made it
-            imports = smoke.import_all(self.venv, self.packages(theirs), env)
+            imports = smoke.import_all(self.venv, self.packages(theirs), env, smoke.GROUP)
             scripts = smoke.start_all(self.venv, [path for path, file in theirs.items() if path.startswith("bin/") and file.mode & 0o111], env)
             self.tell(f"in pip's environment: {outcomes(imports)} of {len(imports)} imports, {outcomes(scripts)} of {len(scripts)} scripts; not "
                       + ", ".join(f"{job.removeprefix('bin/')} ({smoke.verdict(result)})" for job, result in {**imports, **scripts}.items() if result[0] != 0))
         self.venv.rename(self.folder / "by-pip")
         return install_tree.moved(theirs, self.venv, self.folder / "by-pip"), imports, scripts
+
+    def imported_by_pips(self, name):
+        """In pip's environment, which has moved: its interpreter works there, too."""
+        return smoke.import_all(self.folder / "by-pip", [name], {**self.env, "PYTHONPYCACHEPREFIX": str(self.folder / "pycache")})[name]
 
     def paths_of_an_empty_environment(self):
         app = self.folder / "empty"
@@ -126,10 +131,12 @@ class Real(unittest.TestCase):
                   f"justified: {', '.join(f'{count} {reason}' for reason, count in sorted(found.justified.items()) if count)}")
         if start:
             env = {**self.env, "PYTHONDONTWRITEBYTECODE": "1"}
-            mine = smoke.import_all(self.venv, list(imports), env)
-            problems += smoke.differing(mine, imports, lambda name: smoke.import_all(self.venv, [name], env)[name])
+            # Once each alone, as users do, unless that took half an hour.
+            alone = mode in (None, "hardlink") and len(imports) <= ALONE_AT_MOST
+            mine = smoke.import_all(self.venv, list(imports), env, 1 if alone else smoke.GROUP)
+            problems += smoke.differing(mine, imports, lambda name: smoke.import_all(self.venv, [name], env)[name], self.imported_by_pips)
             started = smoke.start_all(self.venv, list(scripts), env)
-            problems += smoke.differing(started, scripts, lambda name: smoke.start_all(self.venv, [name], env)[name])
+            problems += smoke.differing(started, scripts, lambda name: smoke.start_all(self.venv, [name], env)[name], scripts.__getitem__)
             self.tell(f"{words}: {outcomes(mine)} of {len(mine)} imports, {outcomes(started)} of {len(started)} scripts; {len(problems)} problems in all")
         return problems
 
@@ -144,11 +151,14 @@ def keep(name):
     if name in install_index.contents():
         return
     frozen.require_inputs()
+    require_outside(f"the wheels of {name}")
     try:
         if frozen.filled().get(name, {}).get("dae") != 0:
             frozen.fill([name])
         install_index.fill([name])
     except (OSError, SystemExit) as error:
+        if error.args == (77,):
+            raise  # it has told why
         frozen.skip(f"the wheels of {name} cannot be had: {error}")
 
 

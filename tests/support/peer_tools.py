@@ -18,3 +18,13 @@ def tools_or_skip():
             sys.exit(77)
         (folder / "complete").touch()
     return folder / "bin"
+
+
+def require_outside(what):
+    """Skips what needs the index that pip uses here when it does not answer: at once, before anything is asked of it at length."""
+    with tempfile.TemporaryDirectory(prefix="dae-outside-") as folder:
+        done = subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--retries", "0", "--timeout", "20", "-d", folder, "iniconfig"],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        print(f"skipped: {what} cannot be had, the index that pip uses here does not answer:", *done.stderr.strip().splitlines()[-1:], file=sys.stderr)
+        sys.exit(77)

@@ -89,6 +89,21 @@ TEST_F(Archive, RefusesNamesThatLeaveTheDestination) {
   EXPECT_FALSE(exists(dir_.path() / "x"));
 }
 
+TEST_F(Archive, DropsLeadingSlashesWhereThatIsAsked) {
+  ArchiveLimits limits;
+  limits.drop_leading_slashes = true;
+  const Path into = dir_.path() / "into";
+  make_dirs(into);
+  const auto unpack = [&](const Path& archive) { unpack_archive(archive, into, limits); };
+  unpack(tar(member("/top/x", '0', "a") + member("///top/y", '0', "b")));
+  EXPECT_EQ(read_file(into / "top/x"), "a");
+  EXPECT_EQ(read_file(into / "top/y"), "b");
+  EXPECT_THROW(unpack(tar(member("/../z", '0', "a"))), Error);
+  EXPECT_THROW(unpack(tar(member("/", '0', "a"))), Error);
+  EXPECT_THROW(unpack(tar(member("two/x", '0', "a") + member("/two/x", '0', "b"))), Error);
+  EXPECT_FALSE(exists(dir_.path() / "z"));
+}
+
 TEST_F(Archive, RefusesLinksThatLeaveTheDestination) {
   EXPECT_EQ(refusal(tar(member("l", '2', "", "/etc"))), "the link `l` leaves the archive (`/etc`)");
   EXPECT_EQ(refusal(tar(member("l", '2', "", ".."))), "the link `l` leaves the archive (`..`)");

@@ -28,14 +28,27 @@ TEST_F(DirTest, LinksCopiesAndSaysWhenANameIsTaken) {
   EXPECT_EQ(dir_.hard_link("a", dir_, "sub/linked"), Dir::Linked::done);
   EXPECT_EQ(dir_.hard_link("a", dir_, "sub/linked"), Dir::Linked::taken);
   EXPECT_EQ(dir_.info("a")->inode, dir_.info("sub/linked")->inode);
-  EXPECT_EQ(dir_.copy("a", dir_, "sub/copied", 0600), Dir::Linked::done);
+  EXPECT_EQ(dir_.copy("a", dir_, "sub/copied", {0600, 0700}), Dir::Linked::done);
   EXPECT_EQ(read_file(temp_.path() / "sub/copied"), "bytes");
-  const Dir::Linked shared = dir_.reflink("a", dir_, "sub/shared", 0644);
+  const Dir::Linked shared = dir_.reflink("a", dir_, "sub/shared", {0644, 0755});
   EXPECT_EQ(shared == Dir::Linked::done, exists(temp_.path() / "sub/shared")) << "what cannot be shared leaves nothing";
   EXPECT_EQ(dir_.symlink("a", "link"), Dir::Linked::done);
   EXPECT_EQ(dir_.read_link("link"), "a");
   EXPECT_EQ(dir_.read_link("a"), std::nullopt);
   EXPECT_EQ(dir_.list("sub").front(), "copied");
+}
+
+TEST_F(DirTest, CopiesEverySizeWhole) {
+  // On both sides of the buffer and of what is left to the kernel.
+  for (const size_t size_bytes : {0u, 1u, 131071u, 131072u, 131073u, 1048575u, 1048577u, 3000000u}) {
+    std::string bytes(size_bytes, 'x');
+    for (size_t i = 0; i < bytes.size(); i += 977) bytes[i] = static_cast<char>(i);
+    const std::string name = "of" + std::to_string(size_bytes), copied = name + ".copy";
+    dir_.write_new(name.c_str(), bytes, size_bytes % 2 == 0 ? 0444 : 0555);
+    EXPECT_EQ(dir_.copy(name.c_str(), dir_, copied.c_str(), {0600, 0700}), Dir::Linked::done);
+    EXPECT_EQ(read_file(temp_.path() / copied), bytes) << size_bytes;
+    EXPECT_EQ(dir_.info(copied.c_str())->mode & 0777, size_bytes % 2 == 0 ? 0600u : 0700u);
+  }
 }
 
 TEST_F(DirTest, ExchangesALinkForADirectoryInOneStep) {

@@ -166,6 +166,16 @@ TEST_F(ProcessTest, SpawnsAndRemembersHowItEnded) {
   EXPECT_FALSE(identify_process(id.pid)) << "no zombie is left";
 }
 
+TEST_F(ProcessTest, WritesWhatItCollectsIntoAFileAsItComes) {
+  ProcessSpec spec = shell("echo first; until [ -s " + (dir_.path() / "log").string() + " ]; do :; done; echo second");
+  spec.output_file = dir_.path() / "log";
+  spec.timeout_ms = 20'000;
+  const ProcessResult result = runner_->run(spec);
+  EXPECT_EQ(result.exit_code, 0) << "it goes on when its first line is in the file";
+  EXPECT_EQ(result.out, "first\nsecond\n");
+  EXPECT_EQ(read_file(spec.output_file), result.out);
+}
+
 TEST_F(ProcessTest, TakesAZombieForEnded) {
   const auto id = runner_->spawn(shell("exit 0"));
   const auto other = make_process_runner();

@@ -232,6 +232,39 @@ TEST_F(Build, AHangingBuildIsEndedWithItsChildren) {
   EXPECT_EQ(built_wheels(), 0u);
 }
 
+TEST_F(Build, ThatIsEndedKeepsWhatItHasWritten) {
+  const auto log_of = [](const Error& error) {
+    const size_t at = error.message().find("(log: ") + 6;
+    return read_file(error.message().substr(at, error.message().find(')', at) - at));
+  };
+  settings_.timeout_ms = 1500;
+  const LockedPackage slow = sdist_package("slow", "\"tool\"", R"(
+import time
+def build():
+    print("before it hangs")
+    time.sleep(100)
+)");
+  const Error late = error_of([&] { fetch({slow}); });
+  EXPECT_NE(late.message().find("took over 1 s"), std::string::npos) << late.message();
+  EXPECT_NE(late.cause().find("before it hangs"), std::string::npos) << late.cause();
+  EXPECT_NE(log_of(late).find("before it hangs\n-- exit 137, "), std::string::npos) << log_of(late);
+  EXPECT_NE(log_of(late).find("timed out"), std::string::npos);
+
+  builder_.reset();
+  settings_.timeout_ms = 60'000;
+  const LockedPackage killed = sdist_package("killed", "\"tool\"", R"(
+import os
+def build():
+    print("before it dies")
+    os.kill(os.getpid(), 9)
+)");
+  const Error dead = error_of([&] { fetch({killed}); });
+  EXPECT_NE(dead.message().find("it was ended by signal 9"), std::string::npos) << dead.message();
+  EXPECT_NE(dead.hint().find("memory"), std::string::npos) << dead.hint();
+  EXPECT_NE(dead.cause().find("before it dies"), std::string::npos) << dead.cause();
+  EXPECT_NE(log_of(dead).find("before it dies"), std::string::npos);
+}
+
 TEST_F(Build, HasNoNetwork) {
   if (!shut_in()) GTEST_SKIP() << "bubblewrap does not work here";
   const std::string port = index_.url().substr(index_.url().rfind(':') + 1);

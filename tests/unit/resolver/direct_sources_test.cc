@@ -219,6 +219,22 @@ TEST_F(DirectTest, AnArchiveThatWritesOutsideIsRefused) {
   EXPECT_NE(error.subject().find("evil-1.0.zip"), std::string::npos) << error.what();
 }
 
+// PEP 721; "Source distribution format".
+TEST_F(DirectTest, AnArchiveHasOneTopAndNamesWithoutLeadingSlashes) {
+  const std::string project = "[project]\nname='a'\nversion='1.0'\n";
+  write("slashes-1.0.zip", make_zip({{"/a-1.0/pyproject.toml", project}, {"//a-1.0/a.py", ""}}));
+  EXPECT_EQ(resolve("./slashes-1.0.zip").name, "a");
+  write("flat-1.0.zip", make_zip({{"pyproject.toml", project}, {"a.py", ""}}));
+  EXPECT_EQ(resolve("./flat-1.0.zip").name, "a") << "no sdist, but a project";
+  write("two-1.0.zip", make_zip({{"a-1.0/pyproject.toml", project}, {"b/c.py", ""}, {"/d/e.py", ""}}));
+  const Error two = error_of([&] { resolve("./two-1.0.zip"); });
+  EXPECT_EQ(two.kind(), ErrorKind::bad_input);
+  EXPECT_NE(two.message().find("one directory at its top"), std::string::npos) << two.message();
+  EXPECT_EQ(two.cause(), "it has `a-1.0`, `b`, `d`");
+  write("none-1.0.zip", make_zip({{"a.py", ""}}));
+  EXPECT_EQ(error_of([&] { resolve("./none-1.0.zip"); }).cause(), "it has `a.py`");
+}
+
 TEST_F(DirectTest, ARepositoryIsBuiltOnceForMetadataAndInstallation) {
   GitFolder repo = project("repo");
   repo.file("pyproject.toml", "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n");

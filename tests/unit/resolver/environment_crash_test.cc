@@ -1,160 +1,168 @@
-// An installation that is killed, at every single change it makes to the disk: the next one ends right.
-#include <fcntl.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <csignal>
-
-#include "environment_fixture.h"
+// An installation that is killed, at every single change it makes to the disk, in every way to link: the next one ends
+// right.
+#include "crash_fixture.h"
 
 namespace dae::resolver {
 namespace {
 
-using testing::EnvironmentFixture;
+using testing::CrashFixture;
+using testing::difference;
+using testing::fancy_wheel;
+using testing::Outcome;
+using testing::Snapshot;
+using testing::Sync;
 using testing::WheelBuilder;
 
-bool changes_the_disk(const __ptrace_syscall_info& info) {
-  switch (info.entry.nr) {
-    case SYS_linkat:
-    case SYS_symlinkat:
-    case SYS_mkdirat:
-    case SYS_unlinkat:
-    case SYS_renameat:
-    case SYS_renameat2:
-    case SYS_fchmodat:
-#ifdef SYS_link
-    case SYS_link:
-    case SYS_symlink:
-    case SYS_mkdir:
-    case SYS_unlink:
-    case SYS_rmdir:
-    case SYS_rename:
-    case SYS_chmod:
-#endif
-      return true;
-    case SYS_openat:
-      return (info.entry.args[2] & O_CREAT) != 0;
-    default:
-      return false;
-  }
-}
+struct Way {
+  LinkMode mode;
+  bool bytecode;
+  size_t threads = 1;
+};
 
-enum class Outcome { done, killed, untraceable };
-
-// Runs `body` in a child and kills it just before its change number `at` (from 0).
-Outcome run_until(int at, const std::function<void()>& body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(99);
-    raise(SIGSTOP);
-    try {
-      body();
-    } catch (const std::exception& error) {
-      fprintf(stderr, "in the child: %s\n", error.what());
-      _exit(98);
-    }
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (!WIFSTOPPED(status)) return Outcome::untraceable;
-  ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
-  int changes = 0;
-  while (true) {
-    ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
-    if (waitpid(child, &status, 0) != child) return Outcome::untraceable;
-    if (WIFEXITED(status) || WIFSIGNALED(status)) {
-      EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
-      return Outcome::done;
-    }
-    if (!WIFSTOPPED(status) || WSTOPSIG(status) != (SIGTRAP | 0x80)) continue;
-    __ptrace_syscall_info info{};
-    if (ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof info, &info) <= 0) {
-      kill(child, SIGKILL);
-      waitpid(child, &status, 0);
-      return Outcome::untraceable;
-    }
-    if (info.op != PTRACE_SYSCALL_INFO_ENTRY || !changes_the_disk(info) || changes++ != at) continue;
-    kill(child, SIGKILL);
-    waitpid(child, &status, 0);
-    return Outcome::killed;
-  }
-}
-
-// What one tree has and the other has not, or otherwise: "-" lost, "+" left over, "*" changed.
-std::string difference(const std::map<std::string, std::string>& found,
-                       const std::map<std::string, std::string>& wanted) {
-  std::string out;
-  for (const auto& [name, what] : wanted) {
-    const auto other = found.find(name);
-    if (other == found.end()) {
-      out += "-" + name + "\n";
-    } else if (other->second != what) {
-      out += "*" + name + "\n";
-    }
-  }
-  for (const auto& [name, what] : found) {
-    if (!wanted.contains(name)) out += "+" + name + "\n";
-  }
-  return out;
-}
-
-class KilledInstall : public EnvironmentFixture {
+class KilledInstall : public CrashFixture, public ::testing::WithParamInterface<Way> {
  protected:
-  // For each change: an environment brought to `before`, killed on its way to `after`, and installed again.
-  void expect_repair(const std::vector<WheelToInstall>& before, const std::vector<WheelToInstall>& after) {
-    install(before);
-    install(after);  // fills the store, so that the child starts no threads and no processes
-    const auto wanted = contents(env_);
-    int at = 0;
-    for (;; ++at) {
-      remove_all(env_);
-      if (!before.empty()) install(before);
-      const Outcome outcome = run_until(at, [&] { install(after); });
-      if (outcome == Outcome::untraceable) GTEST_SKIP() << "processes cannot be traced here";
-      if (outcome == Outcome::done) break;
-      install(after);
-      ASSERT_EQ(difference(contents(env_), wanted), "") << "killed before change " << at;
-      ASSERT_TRUE(plan_install(env_, python_, after).empty());
-    }
-    EXPECT_GT(at, 10);
-    EXPECT_TRUE(events_.warnings.empty());
+  KilledInstall() {
+    store_.link_mode = GetParam().mode;
+    store_.bytecode = GetParam().bytecode;
+    store_.link_threads = GetParam().threads;
   }
   WheelToInstall wheel(const std::string& name, const std::string& version, const std::string& module) {
     return stored(WheelBuilder(name, version)
                       .file(name + "/__init__.py", "V = '" + version + "'\n")
                       .file(name + "/" + module + ".py", module)
+                      .file(name + "_top.py", version)
                       .entry_points("[console_scripts]\n" + name + "-" + module + " = " + name + ":x\n"));
+  }
+  // A RECORD that is linked as it stands.
+  WheelToInstall plain(const std::string& name, const std::string& version, const std::string& text) {
+    return stored(WheelBuilder(name, version).file(name + "/__init__.py", text).file(name + "/sub/x.py", ""));
+  }
+  Sync sync(const Wheels& before, const Wheels& after) {
+    return {[this, before] {
+              if (before.empty()) return;
+              install(before);
+              put_users_files();
+            },
+            [this, after] { install(after); }};
   }
 };
 
-TEST_F(KilledInstall, OfANewEnvironmentIsRepairedByTheNext) {
-  expect_repair({}, {wheel("a", "1.0", "one")});
+TEST_P(KilledInstall, OfANewEnvironmentIsRepairedByTheNext) {
+  expect_repair(sync({}, {stored(fancy_wheel()), plain("p", "1.0", "")}));
 }
 
-TEST_F(KilledInstall, OfAnUpgradeIsRepairedByTheNext) {
-  expect_repair({wheel("a", "1.0", "one"), wheel("b", "1.0", "one")},
-                {wheel("a", "2.0", "two"), wheel("c", "1.0", "one")});
+TEST_P(KilledInstall, OfAnUpgradeIsRepairedByTheNext) {
+  expect_repair(
+      sync({wheel("a", "1.0", "one"), wheel("b", "1.0", "one"), plain("p", "1.0", "old"), plain("q", "1", "")},
+           {wheel("a", "2.0", "two"), wheel("c", "1.0", "one"), plain("p", "2.0", "new"), plain("q", "1", "")}));
 }
 
-TEST_F(KilledInstall, CanBeFollowedByOneThatWantsSomethingElse) {
-  const std::vector<WheelToInstall> first{wheel("a", "1.0", "one")}, second{wheel("a", "2.0", "two")},
-      third{wheel("b", "1.0", "x")};
+// The same name and version, and so the same RECORD to tell both by.
+TEST_P(KilledInstall, OfAnotherWheelOfTheSameVersionIsRepairedByTheNext) {
+  expect_repair(
+      sync({wheel("a", "1.0", "one"), plain("p", "1.0", "old")}, {wheel("a", "1.0", "two"), plain("p", "1.0", "new")}));
+}
+
+TEST_P(KilledInstall, OfNothingAnyMoreIsRepairedByTheNext) {
+  Sync removal = sync({stored(fancy_wheel()), plain("p", "1.0", "")}, {});
+  if (GetParam().mode != LinkMode::symlink) {
+    removal.make = [this, make = removal.make] {
+      make();
+      // Bytecode of an interpreter that had the directory to itself.
+      make_dirs(site() / "p/sub/__pycache__");
+      write_file_atomic(site() / "p/sub/__pycache__/x.cpython-399.pyc", "", 0644, Durability::none);
+    };
+  }
+  expect_repair(removal);
+  std::vector<std::string> left;
+  for (const auto& [name, text] : users()) {
+    if (read_file(env_ / name) == text) left.push_back(name);
+  }
+  EXPECT_EQ(left.size(), users().size());
+  EXPECT_EQ(list_dir(site()), (std::vector<std::string>{"mine", "mine.py"}));
+}
+
+TEST_P(KilledInstall, CanBeFollowedByOneThatWantsSomethingElse) {
+  const Wheels first{wheel("a", "1.0", "one"), plain("p", "1.0", "")}, second{wheel("a", "2.0", "two")},
+      third{wheel("b", "1.0", "x"), plain("p", "1.0", "other")};
   install(third);
-  const auto wanted = contents(env_);
+  const Snapshot wanted = snapshot(env_);
   install(second);
-  for (int at = 0;; at += 3) {
-    remove_all(env_);
-    install(first);
-    const Outcome outcome = run_until(at, [&] { install(second); });
+  for (int at = 0;; at += 2) {
+    const Outcome outcome = killed({[&] { install(first); }, [&] { install(second); }}, at);
     if (outcome == Outcome::untraceable) GTEST_SKIP() << "processes cannot be traced here";
     if (outcome == Outcome::done) break;
     install(third);
-    ASSERT_EQ(difference(contents(env_), wanted), "") << "killed before change " << at;
+    ASSERT_EQ(difference(snapshot(env_), wanted), "") << "killed before change " << at;
   }
 }
+
+TEST_P(KilledInstall, MayBeKilledAgainWhileItRepairs) {
+  expect_repair_of_repairs(sync({wheel("a", "1.0", "one")}, {wheel("a", "2.0", "two")}), 23);
+}
+
+TEST_P(KilledInstall, IntoAnEnvironmentOfSomebodyElsesLeavesTheirPackages) {
+  const Wheels wheels{wheel("a", "1.0", "one"), plain("p", "1.0", "")};
+  const auto make = [&] {
+    make_dirs(site() / "theirs-1.dist-info");
+    make_dirs(env_ / "bin");
+    symlink_atomic(python_.real_executable.string(), env_ / "bin/python");
+    write_file_atomic(env_ / "pyvenv.cfg", "home = /usr/bin\n", 0644, Durability::none);
+    write_file_atomic(site() / "theirs.py", "", 0644, Durability::none);
+    write_file_atomic(site() / "theirs-1.dist-info/RECORD", "theirs.py,,\ntheirs-1.dist-info/RECORD,,\n", 0644,
+                      Durability::none);
+    put_users_files();
+  };
+  expect_repair({make, [&] { install(wheels); }});
+  EXPECT_TRUE(exists(site() / "theirs.py"));
+}
+
+TEST_P(KilledInstall, ThatTakesOutPackagesOfOthersIsRepairedByTheNext) {
+  const Wheels wheels{wheel("a", "1.0", "one"), plain("p", "1.0", "")};
+  const auto make = [&] {
+    install(wheels);
+    make_dirs(site() / "theirs");
+    make_dirs(site() / "theirs-1.dist-info");
+    for (const char* name : {"theirs.py", "theirs/x.py", "theirs-1.dist-info/METADATA"}) {
+      write_file_atomic(site() / name, "Name: theirs\nVersion: 1\n", 0644, Durability::none);
+    }
+    write_file_atomic(site() / "theirs-1.dist-info/RECORD",
+                      "theirs.py,,\ntheirs/x.py,,\ntheirs-1.dist-info/METADATA,,\ntheirs-1.dist-info/RECORD,,\n", 0644,
+                      Durability::none);
+    put_users_files();
+  };
+  expect_repair({make, [&] {
+                   InstallPlan plan = plan_install(env_, python_, wheels);
+                   plan_exact(plan, env_, python_, wheels);
+                   apply_install(plan, env_, python_, *blobs_, store_, events_);
+                 }});
+  EXPECT_FALSE(exists(site() / "theirs.py") || exists(site() / "theirs") || exists(site() / "theirs-1.dist-info"));
+}
+
+// The interpreter's patch release: the environment is made over around its packages.
+TEST_P(KilledInstall, OverAnotherInterpreterIsRepairedByTheNext) {
+  const Wheels wheels{wheel("a", "1.0", "one")};
+  const Interpreter now = python_;
+  Interpreter old = python_;
+  old.version += "1";
+  old.real_executable = "/usr/bin/true";
+  const auto with = [&](const Interpreter& python) {
+    python_ = python;
+    install(wheels);
+  };
+  expect_repair({[&] { with(old), put_users_files(); }, [&] { with(now); }});
+}
+
+INSTANTIATE_TEST_SUITE_P(LinkModes, KilledInstall,
+                         ::testing::Values(Way{LinkMode::hardlink, false}, Way{LinkMode::copy, false},
+                                           Way{LinkMode::symlink, false}, Way{LinkMode::hardlink, true},
+                                           Way{LinkMode::symlink, true}, Way{LinkMode::hardlink, false, 3},
+                                           Way{LinkMode::copy, false, 3}),
+                         [](const auto& way) {
+                           return std::string(link_mode_name(way.param.mode)) +
+                                  (way.param.bytecode ? "_with_bytecode" : "") +
+                                  (way.param.threads > 1 ? "_by_threads" : "");
+                         });
 
 }  // namespace
 }  // namespace dae::resolver

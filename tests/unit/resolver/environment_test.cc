@@ -117,7 +117,8 @@ TEST_F(Environment, AnUpgradeLeavesNothingOfTheOldVersion) {
   install_into(fresh, {stored(current)});
   std::map<std::string, std::string> upgraded = contents(env_), made = contents(fresh);
   for (auto* tree : {&upgraded, &made}) {
-    for (const char* name : {"dae-env.json", "pyvenv.cfg", "bin/activate", "bin/activate.fish", "bin/activate.csh"})
+    for (const char* name :
+         {"dae-env.json", "pyvenv.cfg", "bin/activate", "bin/activate.fish", "bin/activate.csh", "bin/Activate.ps1"})
       tree->erase(name);
   }
   EXPECT_EQ(upgraded, made);
@@ -223,6 +224,28 @@ TEST_F(Environment, AFileOfTwoWheelsWithDifferentContentsIsNamedAndOneOfThemStay
   install({b});
   install({a, b});
   EXPECT_EQ(read_file(site() / "clash.py"), "B\n") << "whoever came first";
+}
+
+TEST_F(Environment, WhatAUserMadeOfAFileOfTwoWheelsStaysWithEither) {
+  store_.link_mode = LinkMode::copy;
+  const auto a = stored(WheelBuilder("a", "1.0").file("both.py", "X = 1\n"));
+  const auto b = stored(WheelBuilder("b", "1.0").file("both.py", "X = 1\n"));
+  install({a, b});
+  write_file_atomic(site() / "both.py", "X = 2\n");
+  install({a});
+  EXPECT_EQ(read_file(site() / "both.py"), "X = 2\n");
+}
+
+TEST_F(Environment, LinksIntoAStoreOfFormerTimesAreRemovedToo) {
+  store_.link_mode = LinkMode::symlink;
+  install({stored(WheelBuilder("a", "1.0").file("a/x.py", "").file("a.py", ""))});
+  const Path former = store_.unpacked;
+  store_.unpacked = dir_.path() / "new";
+  install({stored(WheelBuilder("b", "1.0").file("b.py", ""))});
+  EXPECT_EQ(list_dir(site()), (std::vector<std::string>{"b-1.0.dist-info", "b.py"}));
+  for (const std::string& name : list_dir(former)) {
+    EXPECT_TRUE(name.size() < 64 || exists(former / name / "site/a-1.0.dist-info/RECORD"));
+  }
 }
 
 TEST_F(Environment, AFileOfNobodyInTheWayIsRefused) {

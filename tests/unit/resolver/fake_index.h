@@ -26,6 +26,7 @@ class FakeIndex {
     ServerResponse response;
     bool ranges = false;        // the server answers Range requests of this one
     std::string last_modified;  // with it, If-Modified-Since is answered 304
+    int to_strangers = 0;       // the status for who sends no Authorization field; 0: they get it too
   };
 
   std::string url() const { return server_->url(); }
@@ -76,6 +77,9 @@ class FakeIndex {
     const auto found = entries_.find(request.path);
     if (found == entries_.end()) return ServerResponse::not_found();
     const Entry& entry = found->second;
+    if (entry.to_strangers != 0 && !request.headers.has("Authorization")) {
+      return ServerResponse::text(entry.to_strangers, "no");
+    }
     if (!entry.last_modified.empty() && request.headers.get("If-Modified-Since") == entry.last_modified) {
       ServerResponse unchanged;
       unchanged.status = 304;

@@ -2,8 +2,10 @@
 // Kills a child at one change that it makes to the disk, on whichever of its threads.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/fs.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,30 +15,85 @@
 
 namespace dae::resolver::testing {
 
-inline bool changes_the_disk(const __ptrace_syscall_info& info) {
+// What a system call does to the disk. `bytes` can be cut short: a kill in the middle of it leaves a part.
+enum class Change { none, whole, bytes };
+
+inline Change change_of(const __ptrace_syscall_info& info) {
   switch (info.entry.nr) {
     case SYS_linkat:
     case SYS_symlinkat:
     case SYS_mkdirat:
+    case SYS_mknodat:
     case SYS_unlinkat:
-    case SYS_renameat:
     case SYS_renameat2:
+    case SYS_fchmod:
     case SYS_fchmodat:
-#ifdef SYS_link
+    case SYS_fchownat:
+    case SYS_utimensat:
+    case SYS_truncate:
+    case SYS_ftruncate:
+    case SYS_fallocate:
+    case SYS_setxattr:
+    case SYS_fsetxattr:
+    case SYS_openat2:         // its flags are in the child's memory
+    case SYS_io_uring_enter:  // whatever is in the ring
+#ifdef SYS_fchmodat2
+    case SYS_fchmodat2:
+#endif
+#ifdef SYS_renameat
+    case SYS_renameat:
+#endif
+#ifdef SYS_link  // not on younger architectures
     case SYS_link:
     case SYS_symlink:
     case SYS_mkdir:
+    case SYS_mknod:
     case SYS_unlink:
     case SYS_rmdir:
     case SYS_rename:
     case SYS_chmod:
+    case SYS_creat:
 #endif
-      return true;
+      return Change::whole;
     case SYS_openat:
-      return (info.entry.args[2] & O_CREAT) != 0;
+      return (info.entry.args[2] & (O_CREAT | O_TRUNC)) != 0 ? Change::whole : Change::none;
+#ifdef SYS_open
+    case SYS_open:
+      return (info.entry.args[1] & (O_CREAT | O_TRUNC)) != 0 ? Change::whole : Change::none;
+#endif
+    case SYS_ioctl:
+      return info.entry.args[1] == FICLONE || info.entry.args[1] == FICLONERANGE ? Change::whole : Change::none;
+    case SYS_writev:
+    case SYS_pwritev:
+    case SYS_pwritev2:
+      return Change::whole;
+    case SYS_write:
+    case SYS_pwrite64:
+    case SYS_copy_file_range:
+    case SYS_sendfile:
+      return Change::bytes;
     default:
-      return false;
+      return Change::none;
   }
+}
+
+// Lets the call that a thread is about to make move half of its bytes, or a few of those of a file. Returns false where
+// it is not known how.
+inline bool cut_short(pid_t thread, const __ptrace_syscall_info& info) {
+#ifdef __x86_64__
+  user_regs_struct registers{};
+  if (ptrace(PTRACE_GETREGS, thread, nullptr, &registers) != 0) return false;
+  if (info.entry.nr == SYS_copy_file_range) {
+    registers.r8 = 3;
+  } else if (info.entry.nr == SYS_sendfile) {
+    registers.r10 = 3;
+  } else {
+    registers.rdx /= 2;
+  }
+  return ptrace(PTRACE_SETREGS, thread, nullptr, &registers) == 0;
+#else
+  return thread < 0 && info.op < 0;
+#endif
 }
 
 enum class Outcome { done, killed, untraceable };
@@ -56,7 +113,7 @@ class TracedChild {
     _exit(0);
   }
 
-  // `at`: the number of the change, from 0.
+  // Just before the change number `at`, from 0; a write counts twice, and the second time half of it is done.
   Outcome run_until(int at) {
     int status = 0;
     waitpid(child_, &status, 0);
@@ -74,7 +131,10 @@ class TracedChild {
       __ptrace_syscall_info info{};
       const bool is_call = WIFSTOPPED(status) && WSTOPSIG(status) == (SIGTRAP | 0x80);
       if (is_call && ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info) <= 0) return end(Outcome::untraceable);
-      if (is_call && info.op == PTRACE_SYSCALL_INFO_ENTRY && changes_the_disk(info) && changes++ == at) {
+      const Change change = is_call && info.op == PTRACE_SYSCALL_INFO_ENTRY ? change_of(info) : Change::none;
+      if (change != Change::none && changes++ == at) return end(Outcome::killed);
+      if (change == Change::bytes && changes++ == at) {
+        if (cut_short(thread, info)) finish_call(thread);
         return end(Outcome::killed);
       }
       ptrace(PTRACE_SYSCALL, thread, nullptr, nullptr);
@@ -82,6 +142,10 @@ class TracedChild {
   }
 
  private:
+  static void finish_call(pid_t thread) {
+    ptrace(PTRACE_SYSCALL, thread, nullptr, nullptr);
+    waitpid(thread, nullptr, __WALL);
+  }
   Outcome end(Outcome outcome) const {
     kill(child_, SIGKILL);
     while (waitpid(-1, nullptr, __WALL) > 0) {

@@ -165,7 +165,16 @@ TEST_F(Collection, AnEnvironmentIsRegisteredOnce) {
   register_environment(store_, env);
   const auto names = list_dir(store_.unpacked / "roots");
   ASSERT_EQ(names.size(), 1u);
-  EXPECT_EQ(read_file(store_.unpacked / "roots" / names[0]), env.string());
+  EXPECT_EQ(read_link(store_.unpacked / "roots" / names[0]), env.string());
+}
+
+TEST_F(Collection, KnowsEnvironmentsThatWereRegisteredInFiles) {
+  const StoredWheel linked = wheel_used("linked", 9);
+  const Path env = environment("env", "symlink", {linked});
+  const Path root = store_.unpacked / "roots" / list_dir(store_.unpacked / "roots").at(0);
+  remove_file(root);
+  write_file_atomic(root, env.string());
+  EXPECT_EQ(planned(), std::vector<Path>{});
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Unpacking that is killed, at every single change it makes to the disk: the next run ends right and cleans up.
 #include "kill_at.h"
+#include "quick_disk.h"
 #include "resolver/install/store_collect.h"
 #include "store_fixture.h"
 
@@ -11,7 +12,7 @@ using testing::Outcome;
 using testing::StoreFixture;
 using testing::TracedChild;
 
-class StoreCrash : public StoreFixture {
+class StoreCrash : private testing::QuickDisk, public StoreFixture {
  protected:
   // Returns false where processes cannot be traced.
   void kill_at_every(int step) {

@@ -1,6 +1,8 @@
 // The bare environment: what `python -m venv` makes, without running Python; and shells in it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "resolver/install/venv.h"
@@ -61,8 +63,6 @@ TEST_F(Venv, HasWhatTheModuleMakesButForJustifiedDifferences) {
   spec.argv = {python().real_executable.string(), "-m", "venv", "--without-pip", theirs.string()};
   if (runner_->run(spec).exit_code != 0) GTEST_SKIP() << "no venv module here";
   std::map<std::string, std::string> made = tree(ours), expected = tree(theirs);
-  // Of PowerShell there is none on the machines this runs on.
-  expected.erase("bin/Activate.ps1");
   // A folder for headers of a version, empty: wheels bring theirs to include/site.
   std::erase_if(expected, [](const auto& item) { return item.first.starts_with("include/"); });
   // The module makes the interpreter by which it was started the file that the others lead to, and leads it to that
@@ -151,10 +151,18 @@ TEST_P(VenvIn, ShellsEnterAndLeaveIt) {
                     "set prompt='$ '\nsetenv PYTHONHOME /h\nsource \"$ACTIVATE:q\"\necho \"$VIRTUAL_ENV:q\"\necho "
                     "\"$VIRTUAL_ENV_PROMPT:q\"\nif (! $?PYTHONHOME) echo none\nwhich python\ndeactivate\necho "
                     "\"$PATH:q\"\nif (! $?VIRTUAL_ENV) echo none\necho \"$PYTHONHOME:q\"\necho \"$prompt:q\"\n");
+  const char* powershell =
+      "function prompt { '$ ' }; $env:PYTHONHOME = '/h'; . $env:ACTIVATE; $env:VIRTUAL_ENV; $env:VIRTUAL_ENV_PROMPT; "
+      "if (-not (Test-Path env:PYTHONHOME)) { 'none' }; (Get-Command python).Source; deactivate; $env:PATH; "
+      "if (-not (Test-Path env:VIRTUAL_ENV)) { 'none' }; $env:PYTHONHOME; prompt";
   const std::string csh = (dir_.path() / "script").string();
-  const Shell shells[] = {{"sh", "-c", posix, "activate"},        {"bash", "-c", posix, "activate"},
-                          {"dash", "-c", posix, "activate"},      {"zsh", "-fc", posix, "activate"},
-                          {"fish", "-Nc", fish, "activate.fish"}, {"tcsh", "-f", csh.c_str(), "activate.csh"}};
+  const Shell shells[] = {{"sh", "-c", posix, "activate"},
+                          {"bash", "-c", posix, "activate"},
+                          {"dash", "-c", posix, "activate"},
+                          {"zsh", "-fc", posix, "activate"},
+                          {"fish", "-Nc", fish, "activate.fish"},
+                          {"tcsh", "-f", csh.c_str(), "activate.csh"},
+                          {"pwsh", "-Command", powershell, "Activate.ps1"}};
   const std::string path = env_var("PATH").value_or("");
   for (const Shell& shell : shells) {
     const auto program = find_program(shell.name);
@@ -178,6 +186,17 @@ TEST_P(VenvIn, ARunningInterpreterEntersIt) {
                                    "print(inside.X, sys.prefix == os.environ['VIRTUAL_ENV'])"},
                                   {{"SCRIPT", (env / "bin/activate_this.py").string()}});
   EXPECT_EQ(text, "inside True\n");
+}
+
+// Where there is no PowerShell: what a path could break out of.
+TEST_F(Venv, PowerShellGetsThePathBetweenSingleQuotes) {
+  const Path env = make(dir_.path() / "it's $(id) `id` \u2019 \"x\"" / ".venv");
+  const std::string text = read_file(env / "bin/Activate.ps1");
+  const std::string inside = (dir_.path() / "it''s $(id) `id` \u2019\u2019 \"x\"" / ".venv").string();
+  EXPECT_NE(text.find("\n$env:VIRTUAL_ENV = '" + inside + "'\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n$env:VIRTUAL_ENV_PROMPT = 'it''s $(id) `id` \u2019\u2019 \"x\"'\n"), std::string::npos)
+      << text;
+  EXPECT_EQ(std::ranges::count(text, '{'), std::ranges::count(text, '}'));
 }
 
 TEST_F(Venv, ThePromptNamesItAndRunsNothing) {
