@@ -6,7 +6,6 @@
 #include <cerrno>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/log.h"
 
 namespace dae {
@@ -18,6 +17,7 @@ BodySink::BodySink(const Route& route, const Path& spool_dir, ServerRequest* req
   fd_.reset(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd_.valid()) throw os_error("cannot make a file for an upload", path, errno);
   request_->body_file = path;
+  request_->body_sha256 = [this] { return hash_.finish(); };
 }
 
 BodySink::~BodySink() {
@@ -31,6 +31,7 @@ int BodySink::take(std::string_view piece) {
     request_->body.append(piece);
     return 0;
   }
+  hash_.update(piece);
   while (!piece.empty()) {
     ssize_t put = write(fd_.get(), piece.data(), piece.size());
     if (put < 0 && errno == EINTR) continue;

@@ -21,6 +21,7 @@ class BodySink {
   uint64_t limit_bytes_;
   ServerRequest* request_;
   Fd fd_;
+  Sha256 hash_;  // on the way past: a large file read again for it costs as much as receiving it
 };
 
 }  // namespace dae

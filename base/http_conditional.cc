@@ -72,8 +72,10 @@ RangeAnswer pick_range(const Headers& request, const Validators& validators, uin
     range->offset = size_bytes - range->length;
     return RangeAnswer::part;
   }
-  if (!first || (!last && !last_text.empty()) || (last && *last < *first)) return RangeAnswer::whole;
-  if (*first >= size_bytes) return RangeAnswer::unsatisfiable;
+  if (!first || (!last && !last_text.empty())) return RangeAnswer::whole;
+  // RFC 9110, 14.2 leaves open whether a range that ends before it begins is ignored or refused. Who asks for one
+  // counts wrongly and is not helped by all of a large file.
+  if (*first >= size_bytes || (last && *last < *first)) return RangeAnswer::unsatisfiable;
   range->offset = *first;
   range->length = std::min(last.value_or(UINT64_MAX), size_bytes - 1) - *first + 1;
   return RangeAnswer::part;

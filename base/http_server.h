@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/fs.h"
+#include "base/hash.h"
 #include "base/http.h"
 
 namespace dae {
@@ -23,6 +24,9 @@ struct ServerRequest {
   std::string body;  // complete for normal routes
   Path body_file;    // set for routes with `spool_body`: the body is on disk, not in memory; removed after the handler
   uint64_t body_size_bytes = 0;
+  // The digest of `body_file`, computed while it came. Once, and only inside the handler; empty without such a file and
+  // in requests made by tests.
+  std::function<Digest()> body_sha256;
   std::string remote;                 // "127.0.0.1:54321"
   std::vector<std::string> captures;  // of the route's pattern, in order
   // The client hung up or the server drains: a handler that waits (a long-poll) asks this now and then. Only inside the

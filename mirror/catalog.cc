@@ -8,6 +8,8 @@ namespace {
 
 // `projects.revision` grows with every change of what a page says; rendered pages are cached by it.
 // `known` outlives the pages: what was learned about a file by having held it.
+// `digests`: names of content by other algorithms than sha256, which is the blob store's; elsewhere such a name stands
+// as "<algorithm>:<hex>" where sha256 is bare hex.
 // `tags.deleted` keeps a removed tag of an immutable repository from ever naming something else.
 const std::vector<std::string> kMigrations = {
     R"sql(
@@ -73,6 +75,11 @@ CREATE TABLE uploads(
   size_bytes INTEGER NOT NULL,
   chunks INTEGER NOT NULL,
   updated_ms INTEGER NOT NULL) WITHOUT ROWID;
+)sql",
+    R"sql(
+CREATE TABLE digests(
+  digest TEXT PRIMARY KEY,
+  sha256 TEXT NOT NULL) WITHOUT ROWID;
 )sql",
 };
 

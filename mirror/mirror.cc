@@ -104,7 +104,7 @@ class RunningMirror final : public Mirror {
   RegistryStore registry_;
   Uploads uploads_;
   IndexService index_service_{indexes_, pages_, files_, *blobs_, rendered_};
-  RegistryService registry_service_{registry_, uploads_, *blobs_, config_.file_limit_bytes};
+  RegistryService registry_service_{registry_, uploads_, *blobs_, config_.file_limit_bytes, config_.sparse_manifests};
   std::unique_ptr<HttpServer> server_;  // last: handlers use all of the above
 };
 

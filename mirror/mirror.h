@@ -27,6 +27,7 @@ struct MirrorConfig {
   uint16_t port = 8400;
   uint64_t page_limit_bytes = 64ull << 20;
   uint64_t file_limit_bytes = 4ull << 30;
+  bool sparse_manifests = false;  // pushed manifests may name what this mirror does not have
 };
 MirrorConfig parse_mirror_config(const Document& document);  // mirror.yaml, strict
 MirrorConfig default_mirror_config(const Path& storage);

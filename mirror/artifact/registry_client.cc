@@ -7,6 +7,7 @@
 #include "base/value.h"
 #include "mirror/artifact/parallel.h"
 #include "mirror/artifact/registry_reply.h"
+#include "mirror/registry/content_digest.h"
 #include "mirror/registry/protocol.h"
 
 namespace dae::mirror {

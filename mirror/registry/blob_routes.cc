@@ -13,8 +13,9 @@ ServerResponse accepted(int status, const std::string& repository, const std::st
   return response;
 }
 
-ServerResponse created(RegistryService& service, const std::string& repository, const Digest& digest) {
-  service.store.link_blob(repository, digest);
+ServerResponse created(RegistryService& service, const std::string& repository, const ContentDigest& digest,
+                       const Digest& stored) {
+  service.store.link_blob(repository, digest, stored);
   ServerResponse response;
   response.status = 201;
   response.headers.set("Location", "/v2/" + repository + "/blobs/" + digest.oci());
@@ -23,18 +24,20 @@ ServerResponse created(RegistryService& service, const std::string& repository, 
 }
 
 Chunk chunk_of(const ServerRequest& request) {
-  return {request.body_file, request.body_size_bytes, std::string(request.headers.get("Content-Range"))};
+  return {request.body_file, request.body_size_bytes, std::string(request.headers.get("Content-Range")),
+          request.body_sha256 ? std::optional(request.body_sha256()) : std::nullopt};
 }
 
 ServerResponse get_blob(RegistryService& service, const ServerRequest& request) {
   const std::string& repository = checked_repository(request.captures.at(0));
-  const Digest digest = checked_digest(request.captures.at(1));
-  if (!service.store.has_blob(repository, digest) || !service.blobs.has(digest)) {
+  const ContentDigest digest = ContentDigest::parse(request.captures.at(1));
+  const auto stored = service.store.blob(repository, digest);
+  if (!stored || !service.blobs.has(*stored)) {
     throw OciRefusal(404, "BLOB_UNKNOWN", "this repository has no such blob");
   }
   ServerResponse response;
-  response.file = service.blobs.path(digest);
-  response.etag = digest.hex();
+  response.file = service.blobs.path(*stored);
+  response.etag = stored->hex();
   response.headers.set("Content-Type", "application/octet-stream");
   response.headers.set("Docker-Content-Digest", digest.oci());
   response.headers.set("Cache-Control", "private, max-age=31536000, immutable");
@@ -45,7 +48,7 @@ ServerResponse get_blob(RegistryService& service, const ServerRequest& request) 
 // The bytes stay until the mirror's garbage collection: another repository or index may hold them.
 ServerResponse delete_blob(RegistryService& service, const ServerRequest& request) {
   const std::string& repository = checked_repository(request.captures.at(0));
-  const Digest digest = checked_digest(request.captures.at(1));
+  const ContentDigest digest = ContentDigest::parse(request.captures.at(1));
   if (!service.store.unlink_blob(repository, digest)) {
     throw OciRefusal(404, "BLOB_UNKNOWN", "this repository has no such blob");
   }
@@ -56,24 +59,29 @@ ServerResponse delete_blob(RegistryService& service, const ServerRequest& reques
 
 // `from` may be left out: then any repository or index of this mirror will do, so that a wheel which the index has
 // pulled through already never travels again inside an artifact.
-bool can_mount(RegistryService& service, const Digest& digest, const std::string& from) {
-  if (!service.blobs.has(digest)) return false;
-  if (from.empty()) return service.store.is_blob_anywhere(digest);
-  return is_repository_name(from) && service.store.has_blob(from, digest);
+std::optional<Digest> find_to_mount(RegistryService& service, const ContentDigest& digest, const std::string& from) {
+  std::optional<Digest> stored;
+  if (from.empty()) {
+    stored = service.store.blob_anywhere(digest);
+  } else if (is_repository_name(from)) {
+    stored = service.store.blob(from, digest);
+  }
+  return stored && service.blobs.has(*stored) ? stored : std::nullopt;
 }
 
 ServerResponse start_upload(RegistryService& service, const ServerRequest& request) {
   const std::string& repository = checked_repository(request.captures.at(0));
   if (const std::string mount = request.query_value("mount"); !mount.empty()) {
-    const Digest digest = checked_digest(mount);
-    if (can_mount(service, digest, request.query_value("from"))) return created(service, repository, digest);
+    const ContentDigest digest = ContentDigest::parse(mount);
+    const auto stored = find_to_mount(service, digest, request.query_value("from"));
+    if (stored) return created(service, repository, digest, *stored);
   } else if (const std::string whole = request.query_value("digest"); !whole.empty()) {
-    const Digest digest = checked_digest(whole);
-    store_blob(service.blobs, chunk_of(request), digest);
-    return created(service, repository, digest);
+    const ContentDigest digest = ContentDigest::parse(whole);
+    return created(service, repository, digest, store_blob(service.blobs, chunk_of(request), digest));
   }
-  if (const std::string algorithm = request.query_value("digest-algorithm", "sha256"); algorithm != "sha256") {
-    throw OciRefusal(400, "UNSUPPORTED", "this registry holds content by sha256 only");
+  // A hint only: the digest that ends the upload says it again.
+  if (!is_known_algorithm(request.query_value("digest-algorithm", "sha256"))) {
+    throw OciRefusal(400, "UNSUPPORTED", "this registry knows sha256 and sha512 only");
   }
   return accepted(202, repository, service.uploads.start(repository), 0);
 }
@@ -86,9 +94,9 @@ ServerResponse patch_upload(RegistryService& service, const ServerRequest& reque
 
 ServerResponse put_upload(RegistryService& service, const ServerRequest& request) {
   const std::string& repository = checked_repository(request.captures.at(0));
-  const Digest digest = checked_digest(request.query_value("digest"));
-  service.uploads.finish(repository, request.captures.at(1), chunk_of(request), digest);
-  return created(service, repository, digest);
+  const ContentDigest digest = ContentDigest::parse(request.query_value("digest"));
+  return created(service, repository, digest,
+                 service.uploads.finish(repository, request.captures.at(1), chunk_of(request), digest));
 }
 
 ServerResponse upload_status(RegistryService& service, const ServerRequest& request) {

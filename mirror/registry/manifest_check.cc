@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "base/value.h"
 #include "mirror/artifact/artifact.h"
+#include "mirror/registry/content_digest.h"
 #include "mirror/registry/protocol.h"
 
 namespace dae::mirror {

@@ -4,8 +4,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/hash.h"
-
 namespace dae::mirror {
 
 struct ManifestReference {

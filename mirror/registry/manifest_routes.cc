@@ -7,7 +7,6 @@
 namespace dae::mirror {
 namespace {
 
-constexpr int64_t kMostTagsPerPage = 1000;
 constexpr size_t kMostTagsPerPush = 64;
 
 OciRefusal manifest_unknown() {
@@ -28,14 +27,14 @@ ServerResponse get_manifest(RegistryService& service, const ServerRequest& reque
   const std::string& reference = request.captures.at(1);
   std::optional<ManifestRow> row;
   if (is_digest_reference(reference)) {
-    row = service.store.manifest(repository, checked_digest(reference));
+    row = service.store.manifest(repository, ContentDigest::parse(reference));
   } else if (is_tag(reference)) {
     row = service.store.tagged(repository, reference);
   }
-  if (!row || !service.blobs.has(row->digest)) throw manifest_unknown();
+  if (!row || !service.blobs.has(row->stored)) throw manifest_unknown();
   ServerResponse response;
-  response.file = service.blobs.path(row->digest);
-  response.etag = row->digest.hex();
+  response.file = service.blobs.path(row->stored);
+  response.etag = row->stored.hex();
   response.headers.set("Content-Type", row->media_type);
   response.headers.set("Docker-Content-Digest", row->digest.oci());
   response.headers.set("X-Content-Type-Options", "nosniff");
@@ -44,12 +43,16 @@ ServerResponse get_manifest(RegistryService& service, const ServerRequest& reque
 
 bool has_reference(RegistryService& service, const std::string& repository, const ManifestReference& reference,
                    bool manifest) {
-  if (reference.digest.rfind("sha256:", 0) != 0) return false;
-  const Digest digest = Digest::parse(reference.digest);
-  const bool listed =
-      manifest ? service.store.has_manifest(repository, digest) : service.store.has_blob(repository, digest);
-  const auto size_bytes = service.blobs.size_bytes(digest);
-  if (!listed || !size_bytes) return false;
+  if (!is_known_algorithm(reference.digest.substr(0, reference.digest.find(':')))) return false;
+  const ContentDigest digest = ContentDigest::parse(reference.digest);
+  std::optional<Digest> stored;
+  if (!manifest) {
+    stored = service.store.blob(repository, digest);
+  } else if (const auto row = service.store.manifest(repository, digest)) {
+    stored = row->stored;
+  }
+  const auto size_bytes = stored ? service.blobs.size_bytes(*stored) : std::nullopt;
+  if (!size_bytes) return false;
   if (*size_bytes != reference.size_bytes) {
     throw OciRefusal(400, "MANIFEST_INVALID", "`" + reference.digest + "` has another size than the manifest says");
   }
@@ -57,22 +60,36 @@ bool has_reference(RegistryService& service, const std::string& repository, cons
 }
 
 void check_references(RegistryService& service, const std::string& repository, const ManifestFacts& facts) {
+  // What is released is whole, whatever the configuration allows elsewhere.
+  const bool may_miss = service.sparse && !is_immutable_repository(repository);
   for (const bool manifest : {false, true}) {
     for (const ManifestReference& reference : manifest ? facts.manifests : facts.blobs) {
-      if (reference.required && !has_reference(service, repository, reference, manifest)) {
+      const bool found = !reference.required || has_reference(service, repository, reference, manifest);
+      if (!found && !may_miss) {
         throw OciRefusal(400, "MANIFEST_BLOB_UNKNOWN", "`" + reference.digest + "` is not in this repository");
       }
     }
   }
 }
 
-// By tag, or by digest with any number of `tag` parameters.
-std::vector<std::string> tags_to_set(const ServerRequest& request, const Digest& digest) {
+// The name under which the manifest is kept: the client's, or sha256 for one pushed by tag.
+ContentDigest pushed_digest(const ServerRequest& request, const Digest& stored) {
   const std::string& reference = request.captures.at(1);
-  if (!is_digest_reference(reference)) return {checked_tag(reference)};
-  if (checked_digest(reference) != digest) {
+  if (!is_digest_reference(reference)) return stored;
+  const ContentDigest digest = ContentDigest::parse(reference);
+  DigestCheck check(digest);
+  check.update(request.body);
+  check.finish();
+  if (digest.is_sha256() && digest != stored) {
     throw OciRefusal(400, "DIGEST_INVALID", "the manifest received does not have this digest");
   }
+  return digest;
+}
+
+// By tag, or by digest with any number of `tag` parameters.
+std::vector<std::string> tags_to_set(const ServerRequest& request) {
+  const std::string& reference = request.captures.at(1);
+  if (!is_digest_reference(reference)) return {checked_tag(reference)};
   std::vector<std::string> tags;
   for (const auto& [key, value] : request.query) {
     if (key == "tag") tags.push_back(checked_tag(value));
@@ -83,12 +100,13 @@ std::vector<std::string> tags_to_set(const ServerRequest& request, const Digest&
 
 ServerResponse put_manifest(RegistryService& service, const ServerRequest& request) {
   const std::string& repository = checked_repository(request.captures.at(0));
-  const Digest digest = Digest::of(request.body);
-  const std::vector<std::string> tags = tags_to_set(request, digest);
+  const Digest stored = Digest::of(request.body);
+  const ContentDigest digest = pushed_digest(request, stored);
+  const std::vector<std::string> tags = tags_to_set(request);
   const ManifestFacts facts = read_manifest(request.body, request.headers.get("Content-Type"));
   check_references(service, repository, facts);
   service.blobs.put(request.body);
-  service.store.put_manifest(repository, {digest, facts.media_type, request.body.size()}, facts, tags);
+  service.store.put_manifest(repository, {digest, stored, facts.media_type, request.body.size()}, facts, tags);
   ServerResponse response;
   response.status = 201;
   response.headers.set("Location", "/v2/" + repository + "/manifests/" + digest.oci());
@@ -102,48 +120,11 @@ ServerResponse delete_manifest(RegistryService& service, const ServerRequest& re
   const std::string& repository = checked_repository(request.captures.at(0));
   const std::string& reference = request.captures.at(1);
   const bool removed = is_digest_reference(reference)
-                           ? service.store.delete_manifest(repository, checked_digest(reference))
+                           ? service.store.delete_manifest(repository, ContentDigest::parse(reference))
                            : service.store.delete_tag(repository, checked_tag(reference));
   if (!removed) throw manifest_unknown();
   ServerResponse response;
   response.status = 202;
-  return response;
-}
-
-int64_t page_size(const ServerRequest& request) {
-  const std::string text = request.query_value("n");
-  if (text.empty()) return kMostTagsPerPage;
-  const auto n = parse_int(text);
-  if (!n || *n < 0) throw OciRefusal(400, "UNSUPPORTED", "`n` is not a number");
-  return std::min(*n, kMostTagsPerPage);
-}
-
-ServerResponse list_tags(RegistryService& service, const ServerRequest& request) {
-  const std::string& repository = checked_repository(request.captures.at(0));
-  if (!service.store.has_repository(repository)) throw OciRefusal(404, "NAME_UNKNOWN", "no such repository");
-  const int64_t n = page_size(request);
-  // One more than asked for tells whether there is a next page.
-  std::vector<std::string> tags = service.store.tags(repository, request.query_value("last"), n + 1);
-  const bool more = n > 0 && tags.size() > static_cast<size_t>(n);
-  tags.resize(std::min(tags.size(), static_cast<size_t>(n)));
-  ServerResponse response =
-      ServerResponse::json(200, canonical_json(Value::object({{"name", repository}, {"tags", Value::strings(tags)}})));
-  if (more) {
-    response.headers.set("Link", "</v2/" + repository + "/tags/list?n=" + std::to_string(n) +
-                                     "&last=" + percent_encode(tags.back()) + ">; rel=\"next\"");
-  }
-  return response;
-}
-
-ServerResponse list_referrers(RegistryService& service, const ServerRequest& request) {
-  const std::string& repository = checked_repository(request.captures.at(0));
-  const std::string& subject = request.captures.at(1);
-  if (!is_digest_form(subject)) throw OciRefusal(400, "DIGEST_INVALID", "not a digest");
-  const std::string type = request.query_value("artifactType");
-  Value index = Value::object({{"schemaVersion", 2}, {"mediaType", kIndexType}});
-  index.set("manifests", service.store.referrers(repository, subject, type));
-  ServerResponse response = ServerResponse::json(200, canonical_json(index), kIndexType);
-  if (!type.empty()) response.headers.set("OCI-Filters-Applied", "artifactType");
   return response;
 }
 
@@ -167,13 +148,12 @@ void add_manifest_routes(std::vector<Route>& routes, RegistryService& service) {
   add("GET", "/v2/{+}/manifests/{}", get_manifest);
   add("PUT", "/v2/{+}/manifests/{}", put_manifest);
   add("DELETE", "/v2/{+}/manifests/{}", delete_manifest);
-  add("GET", "/v2/{+}/tags/list", list_tags);
-  add("GET", "/v2/{+}/referrers/{}", list_referrers);
 }
 
 void add_registry_routes(std::vector<Route>& routes, RegistryService& service) {
   add_blob_routes(routes, service);
   add_manifest_routes(routes, service);
+  add_list_routes(routes, service);
 }
 
 }  // namespace dae::mirror

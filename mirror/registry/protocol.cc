@@ -60,30 +60,9 @@ bool is_tag(std::string_view tag) {
   return std::all_of(tag.begin(), tag.end(), [](char c) { return is_alnum(c) || c == '_' || c == '.' || c == '-'; });
 }
 
-bool is_digest_form(std::string_view text) {
-  const size_t colon = text.find(':');
-  if (colon == std::string_view::npos || colon == 0 || text.size() > 512) return false;
-  const std::string_view algorithm = text.substr(0, colon), encoded = text.substr(colon + 1);
-  if (algorithm == "sha256") return Digest::is_valid(text) && encoded == Digest::parse(text).hex();
-  if (algorithm == "sha512" && encoded.size() != 128) return false;
-  return !encoded.empty() && is_lower_alnum(algorithm[0]) &&
-         std::all_of(algorithm.begin(), algorithm.end(),
-                     [](char c) { return is_lower_alnum(c) || c == '+' || c == '.' || c == '_' || c == '-'; }) &&
-         std::all_of(encoded.begin(), encoded.end(),
-                     [](char c) { return is_alnum(c) || c == '=' || c == '_' || c == '-'; });
-}
-
 const std::string& checked_repository(const std::string& name) {
   if (!is_repository_name(name)) throw OciRefusal(400, "NAME_INVALID", "not a repository name");
   return name;
-}
-
-Digest checked_digest(const std::string& text) {
-  if (!is_digest_form(text)) throw OciRefusal(400, "DIGEST_INVALID", "not a digest");
-  if (text.rfind("sha256:", 0) != 0) {
-    throw OciRefusal(400, "UNSUPPORTED", "this registry holds content by sha256 only");
-  }
-  return Digest::parse(text);
 }
 
 Handler with_oci_errors(Handler handle) {

@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/http_server.h"
 
 namespace dae::mirror {
@@ -27,12 +26,9 @@ class OciRefusal : public Error {
 
 bool is_repository_name(std::string_view name);
 bool is_tag(std::string_view tag);
-// "<algorithm>:<encoded>" of any algorithm; we can make and check sha256 only.
-bool is_digest_form(std::string_view text);
 
-// Each throws OciRefusal.
-const std::string& checked_repository(const std::string& name);  // NAME_INVALID
-Digest checked_digest(const std::string& text);                  // DIGEST_INVALID, UNSUPPORTED
+// Throws OciRefusal NAME_INVALID.
+const std::string& checked_repository(const std::string& name);
 
 // Turns what a handler throws into the specification's error body.
 using Handler = std::function<ServerResponse(const ServerRequest&)>;

@@ -14,11 +14,13 @@ struct RegistryService {
   Uploads& uploads;
   BlobStore& blobs;
   uint64_t blob_limit_bytes;
+  bool sparse;  // manifests may name what is not here
 };
 
 void add_registry_routes(std::vector<Route>& routes, RegistryService& service);
-// The two halves.
+// The parts.
 void add_blob_routes(std::vector<Route>& routes, RegistryService& service);
 void add_manifest_routes(std::vector<Route>& routes, RegistryService& service);
+void add_list_routes(std::vector<Route>& routes, RegistryService& service);
 
 }  // namespace dae::mirror

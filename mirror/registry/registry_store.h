@@ -7,12 +7,14 @@
 #include "base/clock.h"
 #include "base/value.h"
 #include "mirror/catalog.h"
+#include "mirror/registry/content_digest.h"
 #include "mirror/registry/manifest_check.h"
 
 namespace dae::mirror {
 
 struct ManifestRow {
-  Digest digest;
+  ContentDigest digest;
+  Digest stored;  // the same bytes' name in the blob store
   std::string media_type;
   uint64_t size_bytes = 0;
 };
@@ -28,28 +30,30 @@ class RegistryStore {
   RegistryStore(Catalog& catalog, const Clock& clock) : catalog_(catalog), clock_(clock) {}
 
   bool has_repository(const std::string& repository);
-  bool has_blob(const std::string& repository, const Digest& digest);
-  bool is_blob_anywhere(const Digest& digest);  // in any repository or index
-  void link_blob(const std::string& repository, const Digest& digest);
-  bool unlink_blob(const std::string& repository, const Digest& digest);
+  // The blob's name in the store; nullopt: the repository does not have it.
+  std::optional<Digest> blob(const std::string& repository, const ContentDigest& digest);
+  std::optional<Digest> blob_anywhere(const ContentDigest& digest);  // in any repository or index
+  void link_blob(const std::string& repository, const ContentDigest& digest, const Digest& stored);
+  bool unlink_blob(const std::string& repository, const ContentDigest& digest);
 
   // Tags of an immutable repository never move, not even after they were deleted: OciRefusal 409 DENIED, and then
   // nothing is stored at all.
   void put_manifest(const std::string& repository, const ManifestRow& row, const ManifestFacts& facts,
                     const std::vector<std::string>& tags);
-  bool has_manifest(const std::string& repository, const Digest& digest);
-  std::optional<ManifestRow> manifest(const std::string& repository, const Digest& digest);
+  std::optional<ManifestRow> manifest(const std::string& repository, const ContentDigest& digest);
   std::optional<ManifestRow> tagged(const std::string& repository, const std::string& tag);
-  bool delete_manifest(const std::string& repository, const Digest& digest);  // and the tags that point at it
+  bool delete_manifest(const std::string& repository, const ContentDigest& digest);  // and the tags that point at it
   bool delete_tag(const std::string& repository, const std::string& tag);
   // Bytewise order, those after `last`, at most `limit`.
   std::vector<std::string> tags(const std::string& repository, const std::string& last, int64_t limit);
   // Descriptors in order of digest. `artifact_type` empty: all.
   Value referrers(const std::string& repository, const std::string& subject, const std::string& artifact_type);
   std::vector<RepositoryCount> counts();
+  // Those with a manifest: bytewise order, those after `last`, at most `limit`.
+  std::vector<std::string> repositories(const std::string& last, int64_t limit);
 
  private:
-  void point_tag(Database& db, const std::string& repository, const std::string& tag, const Digest& digest);
+  void point_tag(Database& db, const std::string& repository, const std::string& tag, const ContentDigest& digest);
   Catalog& catalog_;
   const Clock& clock_;
 };

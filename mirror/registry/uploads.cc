@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 #include <vector>
 
 #include "base/log.h"
@@ -25,7 +26,7 @@ std::string new_session_id() {
   return hex;
 }
 
-void append_pieces(BlobWriter& writer, const Path& file) {
+void for_each_piece(const Path& file, const std::function<void(std::string_view)>& visit) {
   const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd.valid()) throw os_error("cannot open chunk", file.string(), errno);
   std::vector<char> buffer(1 << 18);
@@ -34,21 +35,40 @@ void append_pieces(BlobWriter& writer, const Path& file) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw os_error("cannot read chunk", file.string(), errno);
     if (got == 0) return;
-    writer.write({buffer.data(), static_cast<size_t>(got)});
+    visit({buffer.data(), static_cast<size_t>(got)});
   }
+}
+
+OciRefusal too_many_uploads() {
+  return OciRefusal(429, "TOOMANYREQUESTS", "too many uploads are open", {{"Retry-After", "60"}});
 }
 
 OciRefusal unknown_upload() {
   return OciRefusal(404, "BLOB_UPLOAD_UNKNOWN", "no such upload; it may have expired");
 }
 
+// `commit` gets what the store has to check.
 template <typename Commit>
-void commit_as(const Commit& commit) {
+Digest commit_as(const ContentDigest& digest, const Commit& commit) {
   try {
-    commit();
+    return commit(digest.is_sha256() ? std::optional(digest.sha256()) : std::nullopt);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::verification) throw;
     throw OciRefusal(400, "DIGEST_INVALID", "the bytes received do not have this digest");
+  }
+}
+
+// A file whose digest is known is not read again.
+Digest take_in(BlobStore& blobs, const Chunk& chunk, const Digest& digest) {
+  if (*chunk.sha256 != digest) {
+    throw OciRefusal(400, "DIGEST_INVALID", "the bytes received do not have this digest");
+  }
+  if (blobs.size_bytes(digest) == chunk.size_bytes) return digest;
+  try {
+    blobs.adopt_part(chunk.file, digest);
+    return digest;
+  } catch (const Error&) {
+    return blobs.adopt(chunk.file, digest);  // by copy, when the store is a file system of its own
   }
 }
 
@@ -83,13 +103,15 @@ std::string upload_range(uint64_t size_bytes) {
   return "0-" + std::to_string(size_bytes == 0 ? 0 : size_bytes - 1);
 }
 
-void store_blob(BlobStore& blobs, const Chunk& chunk, const Digest& digest) {
-  commit_as([&] {
-    if (chunk.size_bytes > 0) {
-      blobs.adopt(chunk.file, digest);
-    } else {
-      blobs.writer()->commit(digest);
-    }
+Digest store_blob(BlobStore& blobs, const Chunk& chunk, const ContentDigest& digest) {
+  if (digest.is_sha256() && chunk.sha256 && chunk.size_bytes > 0) return take_in(blobs, chunk, digest.sha256());
+  DigestCheck check(digest);
+  if (!digest.is_sha256() && chunk.size_bytes > 0) {
+    for_each_piece(chunk.file, [&](std::string_view piece) { check.update(piece); });
+  }
+  check.finish();
+  return commit_as(digest, [&](const auto& expected) {
+    return chunk.size_bytes > 0 ? blobs.adopt(chunk.file, expected) : blobs.writer()->commit(expected);
   });
 }
 
@@ -115,20 +137,21 @@ std::string Uploads::start(const std::string& repository) {
     count.step();
     return count.integer(0);
   });
-  if (open >= kMostSessions) {
-    throw OciRefusal(429, "TOOMANYREQUESTS", "too many uploads are open", {{"Retry-After", "60"}});
-  }
   const std::string id = new_session_id();
-  make_dirs(dir_ / id);
-  catalog_.write([&](Database& db) {
-    Statement insert =
-        db.prepare("INSERT INTO uploads(id, repository, size_bytes, chunks, updated_ms) VALUES(?,?,0,0,?)");
-    insert.bind(1, id).bind(2, repository).bind(3, clock_.wall_ms()).run();
-  });
+  std::lock_guard lock(mutex_);
+  if (open + static_cast<int64_t>(fresh_.size()) >= kMostSessions) throw too_many_uploads();
+  fresh_[id] = {repository, clock_.wall_ms()};
   return id;
 }
 
 Uploads::Session Uploads::find(const std::string& repository, const std::string& id) {
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto fresh = fresh_.find(id); fresh != fresh_.end()) {
+      if (fresh->second.repository != repository) throw unknown_upload();
+      return {};
+    }
+  }
   return catalog_.read([&](Database& db) {
     Statement row = db.prepare("SELECT size_bytes, chunks FROM uploads WHERE id = ? AND repository = ?");
     row.bind(1, id).bind(2, repository);
@@ -165,46 +188,65 @@ void Uploads::check_order(const std::string& repository, const std::string& id, 
 }
 
 // The chunk first, then the row: after a crash between the two the client's next chunk takes the same number.
-void Uploads::add(const std::string& id, Session& session, const Chunk& chunk) {
+void Uploads::add(const std::string& repository, const std::string& id, Session& session, const Chunk& chunk) {
   if (chunk.size_bytes == 0) return;
+  if (session.chunks == 0) make_dirs(dir_ / id);
   rename_path(chunk.file, dir_ / id / std::to_string(session.chunks));
   session.size_bytes += chunk.size_bytes;
   session.chunks += 1;
   catalog_.write([&](Database& db) {
-    Statement update = db.prepare("UPDATE uploads SET size_bytes = ?, chunks = ?, updated_ms = ? WHERE id = ?");
-    update.bind(1, static_cast<int64_t>(session.size_bytes)).bind(2, session.chunks);
-    update.bind(3, clock_.wall_ms()).bind(4, id).run();
+    Statement upsert = db.prepare(
+        "INSERT INTO uploads(id, repository, size_bytes, chunks, updated_ms) VALUES(?,?,?,?,?) ON CONFLICT(id) DO "
+        "UPDATE "
+        "SET size_bytes = excluded.size_bytes, chunks = excluded.chunks, updated_ms = excluded.updated_ms");
+    upsert.bind(1, id).bind(2, repository).bind(3, static_cast<int64_t>(session.size_bytes)).bind(4, session.chunks);
+    upsert.bind(5, clock_.wall_ms()).run();
   });
+  std::lock_guard lock(mutex_);
+  fresh_.erase(id);
+  first_chunks_.erase(id);
+  if (session.chunks == 1 && chunk.sha256) first_chunks_[id] = *chunk.sha256;
 }
 
 uint64_t Uploads::append(const std::string& repository, const std::string& id, const Chunk& chunk) {
   const Busy busy(*this, id);
   Session session = find(repository, id);
   check_order(repository, id, session, chunk);
-  add(id, session, chunk);
+  add(repository, id, session, chunk);
   return session.size_bytes;
 }
 
-void Uploads::finish(const std::string& repository, const std::string& id, const Chunk& chunk, const Digest& digest) {
+Digest Uploads::join_chunks(const std::string& id, const Session& session, const Chunk& last,
+                            const ContentDigest& digest) {
+  if (session.chunks == 0) return store_blob(blobs_, last, digest);
+  if (session.chunks == 1 && last.size_bytes == 0) {
+    return store_blob(blobs_, {dir_ / id / "0", session.size_bytes, "", first_chunk(id)}, digest);
+  }
+  const auto writer = blobs_.writer();
+  DigestCheck check(digest);
+  const auto take = [&](std::string_view piece) {
+    writer->write(piece);
+    check.update(piece);
+  };
+  for (int64_t i = 0; i < session.chunks; ++i) for_each_piece(dir_ / id / std::to_string(i), take);
+  if (last.size_bytes > 0) for_each_piece(last.file, take);
+  check.finish();
+  return commit_as(digest, [&](const auto& expected) { return writer->commit(expected); });
+}
+
+Digest Uploads::finish(const std::string& repository, const std::string& id, const Chunk& chunk,
+                       const ContentDigest& digest) {
   const Busy busy(*this, id);
-  Session session = find(repository, id);
+  const Session session = find(repository, id);
   check_order(repository, id, session, chunk);
   try {
-    if (session.chunks == 0) {
-      store_blob(blobs_, chunk, digest);
-    } else if (session.chunks == 1 && chunk.size_bytes == 0) {
-      store_blob(blobs_, {dir_ / id / "0", session.size_bytes, ""}, digest);
-    } else {
-      auto writer = blobs_.writer();
-      for (int64_t i = 0; i < session.chunks; ++i) append_pieces(*writer, dir_ / id / std::to_string(i));
-      if (chunk.size_bytes > 0) append_pieces(*writer, chunk.file);
-      commit_as([&] { writer->commit(digest); });
-    }
+    Digest stored = join_chunks(id, session, chunk, digest);
+    forget(id);
+    return stored;
   } catch (const OciRefusal&) {
     forget(id);
     throw;
   }
-  forget(id);
 }
 
 void Uploads::cancel(const std::string& repository, const std::string& id) {
@@ -213,7 +255,18 @@ void Uploads::cancel(const std::string& repository, const std::string& id) {
   forget(id);
 }
 
+std::optional<Digest> Uploads::first_chunk(const std::string& id) {
+  std::lock_guard lock(mutex_);
+  const auto found = first_chunks_.find(id);
+  return found == first_chunks_.end() ? std::nullopt : std::optional(found->second);
+}
+
 void Uploads::forget(const std::string& id) {
+  {
+    std::lock_guard lock(mutex_);
+    first_chunks_.erase(id);
+    if (fresh_.erase(id) > 0) return;
+  }
   catalog_.write([&](Database& db) { db.prepare("DELETE FROM uploads WHERE id = ?").bind(1, id).run(); });
   remove_all(dir_ / id);
 }
@@ -225,6 +278,7 @@ void Uploads::expire() {
     std::lock_guard lock(mutex_);
     if (expired_at_ms_ != 0 && now_ms - expired_at_ms_ < kExpireEveryMs) return;
     expired_at_ms_ = now_ms;
+    std::erase_if(fresh_, [&](const auto& session) { return session.second.started_ms < now_ms - kSessionLifeMs; });
   }
   catalog_.read([&](Database& db) {
     Statement rows = db.prepare("SELECT id FROM uploads WHERE updated_ms < ? ORDER BY id");

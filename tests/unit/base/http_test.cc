@@ -176,12 +176,13 @@ TEST(HttpRange, PicksWhatIsAskedFor) {
   EXPECT_EQ(range_of("bytes=0-99999999999999999999999", 10), "0+10");
   EXPECT_EQ(range_of("bytes=10-", 10), "unsatisfiable");
   EXPECT_EQ(range_of("bytes=-0", 10), "unsatisfiable");
+  EXPECT_EQ(range_of("bytes=5-2", 10), "unsatisfiable");
   EXPECT_EQ(range_of("bytes=0-", 0), "unsatisfiable");
 }
 
 TEST(HttpRange, AnswersTheWholeToWhatItDoesNotUnderstand) {
-  for (const char* field : {"bytes=5-2", "bytes=a-b", "bytes=", "bytes=-", "bytes=1", "lines=1-2", "bytes=0-1,4-5",
-                            "bytes=--1", "bytes=1-2x"}) {
+  for (const char* field :
+       {"bytes=a-b", "bytes=", "bytes=-", "bytes=1", "lines=1-2", "bytes=0-1,4-5", "bytes=--1", "bytes=1-2x"}) {
     EXPECT_EQ(range_of(field, 10), "whole") << field;
   }
 }

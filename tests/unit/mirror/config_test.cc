@@ -26,6 +26,7 @@ TEST(MirrorConfig, HasAPipIndexWhenNoneIsNamed) {
   EXPECT_EQ(config.indexes[0].upstream, "pip");
   EXPECT_EQ(config.storage, Path("/srv/mirror"));
   EXPECT_EQ(config.port, 8400);
+  EXPECT_FALSE(config.sparse_manifests);
 }
 
 TEST(MirrorConfig, ReadsIndexesAddressAndLimits) {
@@ -35,7 +36,8 @@ TEST(MirrorConfig, ReadsIndexesAddressAndLimits) {
       "indexes:\n"
       "  pypi: {upstream: pip, mode: pull-through, frozen: true}\n"
       "  team: {upstream: \"https://index.example/simple\"}\n"
-      "limits: {page: 2MiB, file: 1 GB}\n");
+      "limits: {page: 2MiB, file: 1 GB}\n"
+      "registry: {sparse: true}\n");
   ASSERT_EQ(config.indexes.size(), 2u);
   EXPECT_TRUE(config.indexes[0].frozen);
   EXPECT_FALSE(config.indexes[1].frozen);
@@ -44,6 +46,7 @@ TEST(MirrorConfig, ReadsIndexesAddressAndLimits) {
   EXPECT_EQ(config.port, 8500);
   EXPECT_EQ(config.page_limit_bytes, 2u << 20);
   EXPECT_EQ(config.file_limit_bytes, 1'000'000'000u);
+  EXPECT_TRUE(config.sparse_manifests);
 }
 
 TEST(MirrorConfig, RefusesWhatIsPromisedForLaterAtItsPosition) {
@@ -64,6 +67,8 @@ TEST(MirrorConfig, RefusesUnknownKeysNamesAndValues) {
   EXPECT_NE(refusal("storage: here\nlisten: \"127.0.0.1:99999\"\n"), "accepted");
   EXPECT_NE(refusal("storage: here\nlimits: {page: much}\n"), "accepted");
   EXPECT_NE(refusal("storage: here\nlimits: {page: -1}\n"), "accepted");
+  EXPECT_NE(refusal("storage: here\nregistry: {sparse: some}\n"), "accepted");
+  EXPECT_NE(refusal("storage: here\nregistry: {spare: true}\n"), "accepted");
   EXPECT_NE(refusal("indexes: {}\n"), "accepted");
 }
 

@@ -129,6 +129,29 @@ TEST_F(Registry, KeepsAnUploadOverARestartUntilItExpires) {
   EXPECT_TRUE(list_dir(mirror.config.storage / "uploads").empty());
 }
 
+TEST_F(Registry, AnUploadWithoutBytesLeavesNothingOnDisk) {
+  const std::string location = open("team/thing");
+  EXPECT_TRUE(list_dir(mirror.config.storage / "uploads").empty());
+  EXPECT_EQ(mirror.get(location).status, 204);
+  EXPECT_EQ(mirror.send("PATCH", location).status, 202);  // an empty chunk is none
+  EXPECT_TRUE(list_dir(mirror.config.storage / "uploads").empty());
+  mirror.restart();
+  EXPECT_EQ(mirror.get(location).status, 404);
+}
+
+TEST_F(Registry, KnowsTheDigestOfAChunkSentBeforeARestart) {
+  for (const bool restart : {false, true}) {
+    const std::string location = open("team/thing"), bytes = restart ? "again" : "once";
+    EXPECT_EQ(mirror.send("PATCH", location, {}, bytes).status, 202);
+    if (restart) mirror.restart();
+    const std::string wrong = open("team/thing");
+    EXPECT_EQ(mirror.send("PATCH", wrong, {}, "else").status, 202);
+    EXPECT_EQ(mirror.send("PUT", location + "?digest=" + oci(bytes)).status, 201);
+    EXPECT_EQ(mirror.send("PUT", wrong + "?digest=" + oci(bytes)).status, 400);
+    EXPECT_EQ(mirror.get("/v2/team/thing/blobs/" + oci(bytes)).body, bytes);
+  }
+}
+
 TEST(RegistryLimits, StopABlobThatGrowsTooLarge) {
   TestMirror small("http://127.0.0.1:1/simple/", [](MirrorConfig& config) { config.file_limit_bytes = 6; });
   const HttpResponse whole =
