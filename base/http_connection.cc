@@ -15,12 +15,9 @@ namespace dae {
 namespace {
 
 constexpr int64_t kLingerMs = 2'000;
-constexpr int kReadsPerTurn = 32;  // of 64 KiB: then the loop's other connections have their turn
+constexpr int kReadsPerTurn = 32;    // of 64 KiB: then the loop's other connections have their turn
+constexpr int kAnswersPerTurn = 32;  // to one client that sends its requests ahead
 constexpr size_t kKeptBufferBytes = 16 << 10;
-
-int64_t now_ms() {
-  return SystemClock().monotonic_ms();
-}
 
 }  // namespace
 
@@ -45,7 +42,10 @@ bool ServerCore::wait_until_empty(int64_t at_most_ms) {
 }
 
 Connection::Connection(ServerCore& core, ServerLoop& home, Fd socket, std::string remote)
-    : core_(core), home_(home), watch_(home.loop, std::move(socket)), remote_(std::move(remote)) {
+    : core_(core),
+      home_(home),
+      watch_(home.loop, std::move(socket), [this](Readiness ready) { on_event(ready); }),
+      remote_(std::move(remote)) {
   core_.connection_opened();
 }
 
@@ -57,11 +57,29 @@ void Connection::start() {
   home_.connections.emplace(this, shared_from_this());
   if (core_.draining) return close();
   set_deadline(core_.options.header_timeout_ms);
-  read_some();
+  try {
+    watch_.start();  // the first event says what is there already
+  } catch (const Error& error) {
+    log_error("cannot take a connection", {{"error", error.what()}});
+    close();
+  }
 }
 
 void Connection::set_deadline(int64_t in_ms) {
-  deadline_ms_ = now_ms() + in_ms;
+  deadline_ms_ = home_.loop.now_ms() + in_ms;
+}
+
+void Connection::on_event(Readiness ready) {
+  auto self = shared_from_this();  // close() drops the loop's reference
+  can_read_ = can_read_ || ready.readable;
+  hung_up_ = hung_up_ || ready.hung_up;
+  if (wants_bytes()) {
+    if (can_read_) read_some();
+  } else if (state_ == State::writing) {
+    if (ready.writable) pump();
+  } else if (state_ == State::lingering) {
+    linger();
+  }
 }
 
 void Connection::check_deadline(int64_t at_ms) {
@@ -72,7 +90,12 @@ void Connection::check_deadline(int64_t at_ms) {
 }
 
 void Connection::begin_drain() {
-  if (state_ == State::idle || (state_ == State::header && request_started_ms_ == 0)) close();
+  auto self = shared_from_this();
+  auto is_idle = [this] { return state_ == State::idle || (state_ == State::header && request_started_ms_ == 0); };
+  if (!is_idle()) return;
+  can_read_ = true;  // a request may have come since the loop asked last
+  read_some();
+  if (is_idle() && in_pos_ == in_.size()) close();
 }
 
 void Connection::abort() {
@@ -85,16 +108,14 @@ void Connection::abort() {
 void Connection::read_some() {
   auto self = shared_from_this();  // close() drops the loop's reference
   reading_ = true;
+  answers_this_turn_ = 0;
   parse();
   for (int turn = 0; wants_bytes(); ++turn) {
-    if (turn == kReadsPerTurn) {
+    if (turn == kReadsPerTurn || answers_this_turn_ == kAnswersPerTurn) {
       home_.loop.post([self] { self->read_some(); });
       break;
     }
-    if (!receive_once()) {
-      if (state_ != State::closed) watch_.wait_readable([self] { self->read_some(); });
-      break;
-    }
+    if (!can_read_ || !receive_once()) break;
     parse();
   }
   reading_ = false;
@@ -102,11 +123,14 @@ void Connection::read_some() {
 
 bool Connection::receive_once() {
   ssize_t got = recv(watch_.fd(), home_.scratch.data(), home_.scratch.size(), 0);
-  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return false;
+  if (got < 0 && errno == EINTR) return true;
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return can_read_ = false;
   if (got <= 0) {
     close();
     return false;
   }
+  // Less than fitted: that was all, and more will be told of. Only an end that was told already is not told again.
+  if (static_cast<size_t>(got) < home_.scratch.size() && !hung_up_) can_read_ = false;
   if (in_pos_ == in_.size()) {
     in_.clear();
     in_pos_ = 0;
@@ -118,7 +142,7 @@ bool Connection::receive_once() {
 
 // Feeds the parser with what has arrived, until it wants more or the connection waits for something else.
 void Connection::parse() {
-  while (wants_bytes() && in_pos_ < in_.size()) {
+  while (wants_bytes() && in_pos_ < in_.size() && answers_this_turn_ < kAnswersPerTurn) {
     if (state_ == State::idle || request_started_ms_ == 0) begin_header();
     size_t used = 0;
     auto progress = parser_.feed(std::string_view(in_).substr(in_pos_), &used);
@@ -143,7 +167,7 @@ void Connection::begin_header() {
   if (in_pos_ == in_.size()) return;
   if (state_ == State::idle) set_deadline(core_.options.header_timeout_ms);
   state_ = State::header;
-  request_started_ms_ = now_ms();
+  request_started_ms_ = home_.loop.now_ms();
   reported_ = false;
 }
 
@@ -151,6 +175,7 @@ void Connection::begin_header() {
 bool Connection::on_header() {
   ServerRequest& request = parser_.request();
   request.remote = remote_;
+  if (answer_known()) return false;
   auto target = parse_target(request.target);
   if (!target) return refuse(400, "the path is not one that can exist here");
   request.path = std::move(target->path);
@@ -174,6 +199,28 @@ bool Connection::on_header() {
     state_ = State::body;
     set_deadline(core_.options.idle_timeout_ms);
   }
+  return true;
+}
+
+// From the loop itself, before anything is decoded: a worker's wake-up and what a handler looks up cost several times
+// what the answer does (measured at 4 KiB: 19 us, against 3).
+bool Connection::answer_known() {
+  ServerRequest& request = parser_.request();
+  if (!core_.options.known_answer || parser_.has_body() || (request.method != "GET" && request.method != "HEAD") ||
+      request.headers.has("Expect")) {
+    return false;
+  }
+  try {
+    const std::shared_ptr<const KnownAnswer> answer = core_.options.known_answer(request);
+    if (!answer) return false;
+    if (core_.options.on_access) request.path = answer->path;
+    ReplyContext context{core_.options.server_name, parser_.http_minor(), parser_.keep_alive() && !core_.draining};
+    write_known_reply(request, *answer, context, &reply_);
+  } catch (const std::exception& error) {
+    log_error("a known answer cannot be sent", {{"path", request.target}, {"error", error.what()}});
+    return false;
+  }
+  begin_reply();
   return true;
 }
 
@@ -229,6 +276,7 @@ void Connection::next_request() {
   parser_.reset();
   route_ = nullptr;
   request_started_ms_ = 0;
+  ++answers_this_turn_;
   state_ = State::idle;
   set_deadline(core_.options.idle_timeout_ms);
   if (in_.empty() && in_.capacity() > kKeptBufferBytes) std::string().swap(in_);
@@ -246,9 +294,9 @@ void Connection::linger() {
   for (int turn = 0; turn < kReadsPerTurn; ++turn) {
     ssize_t got = recv(watch_.fd(), home_.scratch.data(), home_.scratch.size(), 0);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return close();
-    if (got < 0) break;
+    if (got < 0 && errno == EAGAIN) return;
   }
-  watch_.wait_readable([self = shared_from_this()] {
+  home_.loop.post([self = shared_from_this()] {
     if (self->state_ == State::lingering) self->linger();
   });
 }
@@ -267,7 +315,8 @@ void Connection::close() {
 void Connection::report_access() {
   bool answered = state_ == State::writing || state_ == State::handling || state_ == State::lingering;
   if (std::exchange(reported_, true) || !answered || !core_.options.on_access) return;
-  core_.options.on_access(parser_.request(), reply_.status, body_bytes_sent_, now_ms() - request_started_ms_);
+  core_.options.on_access(parser_.request(), reply_.status, body_bytes_sent_,
+                          home_.loop.now_ms() - request_started_ms_);
 }
 
 }  // namespace dae

@@ -65,10 +65,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // http_connection.cc
   void read_some();
+  void on_event(Readiness ready);
   bool receive_once();  // false: nothing to read now
   void parse();
   void begin_header();
   bool on_header();
+  bool answer_known();
   bool accept_body(const Route& route);
   void dispatch();
   bool refuse(int status, std::string_view detail, const Headers& extra = {});
@@ -81,6 +83,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // http_connection_write.cc
   void start_reply(Reply reply);
+  void begin_reply();
   void pump();
   bool send_memory();  // false: not all yet, or closed
   bool send_file();
@@ -100,6 +103,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   int64_t deadline_ms_ = 0;  // monotonic; 0: none
   int64_t request_started_ms_ = 0;
   bool reading_ = false;  // read_some() is on the stack and will go on by itself
+  bool can_read_ = false, hung_up_ = false;
+  int answers_this_turn_ = 0;
 
   std::string in_;
   size_t in_pos_ = 0;
@@ -108,7 +113,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<BodySink> body_;
 
   Reply reply_;
-  size_t memory_sent_ = 0;  // of head + body
+  size_t memory_sent_ = 0;  // of head and what follows it in memory
   uint64_t body_bytes_sent_ = 0;
   bool unread_input_ = false;  // a body was refused: linger so that the answer is not lost to a reset
   bool reported_ = true;

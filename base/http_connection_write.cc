@@ -28,6 +28,10 @@ bool would_block(int error) {
 
 void Connection::start_reply(Reply reply) {
   reply_ = std::move(reply);
+  begin_reply();
+}
+
+void Connection::begin_reply() {
   memory_sent_ = 0;
   body_bytes_sent_ = 0;
   state_ = State::writing;
@@ -41,22 +45,19 @@ void Connection::pump() {
 }
 
 bool Connection::send_memory() {
-  size_t head_size = reply_.head.size(), total = head_size + reply_.body.size();
+  const std::string_view body = reply_.memory();
+  size_t head_size = reply_.head.size(), total = head_size + body.size();
   while (memory_sent_ < total) {
-    iovec parts[2] = {{reply_.head.data(), head_size}, {reply_.body.data(), reply_.body.size()}};
     size_t skip_head = std::min(memory_sent_, head_size), skip_body = memory_sent_ - skip_head;
-    parts[0] = {reply_.head.data() + skip_head, head_size - skip_head};
-    parts[1] = {reply_.body.data() + skip_body, reply_.body.size() - skip_body};
+    iovec parts[2] = {{reply_.head.data() + skip_head, head_size - skip_head},
+                      {const_cast<char*>(body.data()) + skip_body, body.size() - skip_body}};
     msghdr message{};
     message.msg_iov = parts;
     message.msg_iovlen = 2;
     // MSG_MORE lets header and first bytes of the file leave in one segment.
-    ssize_t sent = sendmsg(watch_.fd(), &message, MSG_NOSIGNAL | (reply_.file.valid() ? MSG_MORE : 0));
+    ssize_t sent = sendmsg(watch_.fd(), &message, MSG_NOSIGNAL | (reply_.file_left > 0 ? MSG_MORE : 0));
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0 && would_block(errno)) {
-      watch_.wait_writable([self = shared_from_this()] { self->pump(); });
-      return false;
-    }
+    if (sent < 0 && would_block(errno)) return false;  // on_event() goes on
     if (sent < 0) {
       close();
       return false;
@@ -76,12 +77,9 @@ bool Connection::send_file() {
       return false;
     }
     auto offset = static_cast<off_t>(reply_.file_offset);
-    ssize_t sent = sendfile(watch_.fd(), reply_.file.get(), &offset, std::min(reply_.file_left, budget));
+    ssize_t sent = sendfile(watch_.fd(), reply_.file, &offset, std::min(reply_.file_left, budget));
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0 && would_block(errno)) {
-      watch_.wait_writable([self = shared_from_this()] { self->pump(); });
-      return false;
-    }
+    if (sent < 0 && would_block(errno)) return false;
     if (sent <= 0) {  // the client is gone, or the file became shorter: the promised length cannot be kept
       if (sent == 0) log_error("a file became shorter while it was sent", {{"path", parser_.request().path}});
       close();
@@ -100,7 +98,7 @@ bool Connection::send_file() {
 void Connection::reply_sent() {
   report_access();
   bool keep_alive = reply_.keep_alive;
-  reply_ = {};
+  reply_.clear();
   if (keep_alive) return next_request();
   if (unread_input_ || in_pos_ < in_.size()) return linger();
   close();
