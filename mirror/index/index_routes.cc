@@ -1,6 +1,7 @@
 #include "mirror/index/index_routes.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/strings.h"
 #include "mirror/index/negotiate.h"
@@ -14,6 +15,15 @@ constexpr const char* kPageCaching = "public, max-age=600";
 constexpr const char* kStaleCaching = "public, max-age=30";
 constexpr const char* kAbsentCaching = "public, max-age=60";
 constexpr const char* kFileCaching = "public, max-age=31536000, immutable";
+
+constexpr int64_t kAlways = std::numeric_limits<int64_t>::max();
+
+// With how long it holds as long as the catalog stays as it is; 0: it depends on more.
+struct Answer {
+  Answer(ServerResponse to_send, int64_t until_ms = 0) : response(std::move(to_send)), valid_until_ms(until_ms) {}
+  ServerResponse response;
+  int64_t valid_until_ms;
+};
 
 // /<index>/simple/[v1+html/][<name>[/]]
 struct PageRequest {
@@ -108,8 +118,8 @@ ServerResponse list_page(IndexService& service, const std::string& index, PageFo
   return page_response(format, page, "no-cache");
 }
 
-ServerResponse project_page(IndexService& service, PullThroughIndex& index, const std::string& name, bool html_only,
-                            PageFormat format) {
+Answer project_page(IndexService& service, PullThroughIndex& index, const std::string& name, bool html_only,
+                    PageFormat format) {
   const std::optional<KeptPage> kept = index.page(name);
   if (!kept) return absent(name);
   const bool json = format == PageFormat::json;
@@ -123,10 +133,11 @@ ServerResponse project_page(IndexService& service, PullThroughIndex& index, cons
   ServerResponse response = page_response(format, *rendered, kept->stale ? kStaleCaching : kPageCaching);
   // Equal bytes under two types are two representations.
   if (format == PageFormat::v1_html) response.etag += "-v1";
-  return response;
+  // A stale one is asked for again soon, whatever the catalog says.
+  return {std::move(response), kept->stale ? 0 : index.frozen() ? kAlways : kept->row.fresh_until_ms};
 }
 
-ServerResponse simple(IndexService& service, PullThroughIndex& index, const ServerRequest& request) {
+Answer simple(IndexService& service, PullThroughIndex& index, const ServerRequest& request) {
   const PageRequest wanted = parse_page_path(request.path, index.name());
   if (!wanted.valid || (!wanted.name.empty() && !resolver::is_valid_name(wanted.name))) {
     return ServerResponse::not_found(request.path);
@@ -145,7 +156,7 @@ ServerResponse simple(IndexService& service, PullThroughIndex& index, const Serv
   return project_page(service, index, normal, wanted.html_only, *format);
 }
 
-ServerResponse package(IndexService& service, const ServerRequest& request) {
+Answer package(IndexService& service, const ServerRequest& request) {
   const std::string &prefix = request.captures.at(0), &hex = request.captures.at(1), &file = request.captures.at(2);
   const bool known_form = Digest::is_valid(hex) && hex.size() == 64 && Digest::parse(hex).hex() == hex &&
                           hex.substr(0, 2) == prefix && resolver::is_safe_file_name(file);
@@ -162,13 +173,18 @@ ServerResponse package(IndexService& service, const ServerRequest& request) {
   // Metadata that was never announced with a hash may still be replaced by what upstream announces later.
   response.headers.set("Cache-Control", metadata ? kPageCaching : kFileCaching);
   response.headers.set("X-Content-Type-Options", "nosniff");
-  return response;
+  return {std::move(response), kAlways};
 }
 
-Route route_to(std::string pattern, std::function<ServerResponse(const ServerRequest&)> handle) {
-  const auto guarded = [handle = std::move(handle)](const ServerRequest& request) {
+Route route_to(IndexService& service, std::string pattern, std::function<Answer(const ServerRequest&)> handle) {
+  const auto guarded = [&service, handle = std::move(handle)](const ServerRequest& request) {
     try {
-      return handle(request);
+      const uint64_t mark = service.answers.mark();
+      Answer answer = handle(request);
+      if (answer.valid_until_ms > 0) {
+        service.answers.keep(request, answer.response, mark, answer.valid_until_ms);
+      }
+      return std::move(answer.response);
     } catch (const TooBusy& busy) {
       ServerResponse response = ServerResponse::problem(503, busy.message(), "", busy.hint());
       response.headers.set("Retry-After", "1");
@@ -181,13 +197,13 @@ Route route_to(std::string pattern, std::function<ServerResponse(const ServerReq
 }  // namespace
 
 void add_index_routes(std::vector<Route>& routes, IndexService& service) {
-  routes.push_back(
-      route_to("/packages/{}/{}/{}", [&service](const ServerRequest& request) { return package(service, request); }));
+  routes.push_back(route_to(service, "/packages/{}/{}/{}",
+                            [&service](const ServerRequest& request) { return package(service, request); }));
   for (const auto& [name, index] : service.indexes) {
     for (const char* pattern : {"/simple", "/simple/", "/simple/{*}"}) {
-      routes.push_back(route_to("/" + name + pattern, [&service, &index = *index](const ServerRequest& request) {
-        return simple(service, index, request);
-      }));
+      routes.push_back(route_to(
+          service, "/" + name + pattern,
+          [&service, &index = *index](const ServerRequest& request) { return simple(service, index, request); }));
     }
   }
 }
