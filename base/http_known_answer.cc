@@ -87,7 +87,6 @@ std::shared_ptr<const KnownAnswer> make_known_answer(const ServerRequest& reques
   std::shared_ptr<SharedBytes> bytes;
   if (answer->is_file) {
     bytes = open_shared(response.file);
-    complete_file_fields(&response, *bytes);
     if (bytes->size_bytes <= kInlineBytes) {
       bytes->memory = read_slice(*bytes, 0, bytes->size_bytes);
       bytes->file = Fd();
@@ -100,15 +99,21 @@ std::shared_ptr<const KnownAnswer> make_known_answer(const ServerRequest& reques
     } else {
       bytes->file = in_memory_file(response.body);
     }
-    response.body.clear();
+    std::string().swap(response.body);
   }
-  Headers fields = response.headers;
-  if (!response.etag.empty()) fields.set("ETag", "\"" + response.etag + "\"");
-  if (answer->is_file) fields.set("Accept-Ranges", "bytes");
-  append_fields(&answer->fields, 200, fields, bytes->size_bytes);
-  answer->response = std::move(response);
+  answer->response = response;
+  if (answer->is_file) complete_file_fields(&response, *bytes);
+  if (!response.etag.empty()) response.headers.set("ETag", "\"" + response.etag + "\"");
+  if (answer->is_file) response.headers.set("Accept-Ranges", "bytes");
+  append_fields(&answer->fields, 200, response.headers, bytes->size_bytes);
   answer->bytes = std::move(bytes);
   return answer;
+}
+
+bool has_body_of(const KnownAnswer& answer, const ServerResponse& response) {
+  return !answer.is_file && response.file.empty() && !response.etag.empty() && response.etag == answer.response.etag &&
+         response.body.size() == answer.bytes->size_bytes &&
+         response.headers.fields() == answer.response.headers.fields();
 }
 
 uint64_t memory_bytes(const KnownAnswer& answer) {

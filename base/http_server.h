@@ -54,6 +54,8 @@ struct ServerResponse {
 class KnownAnswer;
 // Of a 200 without `stream`. Costs a descriptor when there are more than 16 KiB. Throws what opening the file throws.
 std::shared_ptr<const KnownAnswer> make_known_answer(const ServerRequest& request, ServerResponse response);
+// Whether the bytes of `response`, which has no file, are those of `answer`: then another need not be made.
+bool has_body_of(const KnownAnswer& answer, const ServerResponse& response);
 // What it keeps in memory, and whether it keeps a descriptor.
 uint64_t memory_bytes(const KnownAnswer& answer);
 bool holds_descriptor(const KnownAnswer& answer);

@@ -65,7 +65,8 @@ void AnswerCache::keep(const ServerRequest& request, const ServerResponse& respo
   Entry entry;
   if (response.status != 200 || !write_key(request, &entry.key)) return;
   try {
-    entry.answer = make_known_answer(request, response);
+    entry.answer = held_for(entry.key, response);
+    if (!entry.answer) entry.answer = make_known_answer(request, response);
   } catch (const Error& error) {
     log_debug("an answer is not kept", {{"path", request.path}, {"why", error.what()}});
     return;
@@ -84,6 +85,14 @@ void AnswerCache::keep(const ServerRequest& request, const ServerResponse& respo
   while (recent_.size() > kMostEntries || held_bytes_ > kMostBytes || descriptors_ > kMostDescriptors) {
     drop(std::prev(recent_.end()));
   }
+}
+
+// A file is opened anew: another may have taken its place, with bytes that were repaired.
+std::shared_ptr<const KnownAnswer> AnswerCache::held_for(const std::string& key, const ServerResponse& response) {
+  std::lock_guard lock(mutex_);
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end() || !has_body_of(*found->second->answer, response)) return nullptr;
+  return found->second->answer;
 }
 
 void AnswerCache::drop(Entries::iterator entry) {

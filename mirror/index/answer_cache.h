@@ -33,6 +33,7 @@ class AnswerCache {
     int64_t renew_ms = 0;        // monotonic
   };
   using Entries = std::list<Entry>;
+  std::shared_ptr<const KnownAnswer> held_for(const std::string& key, const ServerResponse& response);
   void drop(Entries::iterator entry);
 
   const Catalog& catalog_;

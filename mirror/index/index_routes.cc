@@ -73,10 +73,10 @@ ServerResponse absent(const std::string& name) {
   return response;
 }
 
-ServerResponse page_response(PageFormat format, const RenderedPage& page, const char* caching) {
+ServerResponse page_response(PageFormat format, std::string body, std::string etag, const char* caching) {
   ServerResponse response;
-  response.body = page.body;
-  response.etag = page.etag;
+  response.body = std::move(body);
+  response.etag = std::move(etag);
   response.headers.set("Content-Type", page_content_type(format));
   response.headers.set("Cache-Control", caching);
   response.headers.set("Vary", "Accept");
@@ -111,15 +111,14 @@ ServerResponse not_acceptable() {
 
 ServerResponse list_page(IndexService& service, const std::string& index, PageFormat format) {
   const std::vector<std::string> names = service.pages.names(index);
-  RenderedPage page;
-  page.body = format == PageFormat::json ? resolver::render_list_json(names) : resolver::render_list_html(names);
-  page.etag = Digest::of(page.body).short_hex(32);
+  std::string body = format == PageFormat::json ? resolver::render_list_json(names) : resolver::render_list_html(names);
+  std::string etag = Digest::of(body).short_hex(32);
   // It grows with every project that somebody asks for.
-  return page_response(format, page, "no-cache");
+  return page_response(format, std::move(body), std::move(etag), "no-cache");
 }
 
 Answer project_page(IndexService& service, PullThroughIndex& index, const std::string& name, bool html_only,
-                    PageFormat format) {
+                    PageFormat format, bool gzip_wanted) {
   const std::optional<KeptPage> kept = index.page(name);
   if (!kept) return absent(name);
   const bool json = format == PageFormat::json;
@@ -130,9 +129,16 @@ Answer project_page(IndexService& service, PullThroughIndex& index, const std::s
     announce_from_here(page, to_root);
     return json ? resolver::render_project_json(page) : resolver::render_project_html(page);
   });
-  ServerResponse response = page_response(format, *rendered, kept->stale ? kStaleCaching : kPageCaching);
-  // Equal bytes under two types are two representations.
+  const bool gzipped = gzip_wanted && !rendered->gzipped.empty();
+  ServerResponse response = page_response(format, gzipped ? rendered->gzipped : rendered->body, rendered->etag,
+                                          kept->stale ? kStaleCaching : kPageCaching);
+  // Equal bytes under two types, and under two codings, are two representations.
   if (format == PageFormat::v1_html) response.etag += "-v1";
+  if (gzipped) {
+    response.etag += "-gz";
+    response.headers.set("Content-Encoding", "gzip");
+  }
+  response.headers.set("Vary", "Accept, Accept-Encoding");
   // A stale one is asked for again soon, whatever the catalog says.
   return {std::move(response), kept->stale ? 0 : index.frozen() ? kAlways : kept->row.fresh_until_ms};
 }
@@ -153,7 +159,8 @@ Answer simple(IndexService& service, PullThroughIndex& index, const ServerReques
   const auto format = choose_format(request, wanted.html_only);
   if (!format) return not_acceptable();
   if (wanted.name.empty()) return list_page(service, index.name(), *format);
-  return project_page(service, index, normal, wanted.html_only, *format);
+  return project_page(service, index, normal, wanted.html_only, *format,
+                      prefers_gzip(request.headers.get("Accept-Encoding")));
 }
 
 Answer package(IndexService& service, const ServerRequest& request) {
