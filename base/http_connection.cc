@@ -92,10 +92,7 @@ void Connection::check_deadline(int64_t at_ms) {
 
 void Connection::begin_drain() {
   auto self = shared_from_this();
-  if (!is_idle()) return;
-  can_read_ = true;  // a request may have come since the loop asked last
-  read_some();
-  if (is_idle() && !work_) close();
+  if (is_idle()) read_some();
 }
 
 bool Connection::is_idle() const {
@@ -112,6 +109,7 @@ void Connection::abort() {
 void Connection::read_some() {
   auto self = shared_from_this();  // close() drops the loop's reference
   reading_ = true;
+  if (core_.draining) can_read_ = true;  // a request may have come since the loop asked last
   answers_this_turn_ = 0;
   parse();
   for (int turn = 0; wants_bytes(); ++turn) {
@@ -124,6 +122,7 @@ void Connection::read_some() {
   }
   reading_ = false;
   leave_work();
+  if (core_.draining && is_idle() && !work_) close();
 }
 
 void Connection::take_work() {
@@ -229,7 +228,7 @@ bool Connection::on_header() {
 }
 
 // From the loop itself, before anything is decoded: a worker's wake-up and what a handler looks up cost several times
-// what the answer does (measured at 4 KiB: 19 us, against 3).
+// what the answer does (measured at 4 KiB: 19 us, against 2.4).
 bool Connection::answer_known() {
   ServerRequest& request = work_->parser.request();
   if (!core_.options.known_answer || work_->parser.has_body() ||
@@ -307,7 +306,6 @@ void Connection::next_request() {
   ++answers_this_turn_;
   state_ = State::idle;
   set_deadline(core_.options.idle_timeout_ms);
-  if (core_.draining && work_->in_pos == work_->in.size()) return close();
   if (!reading_) read_some();
 }
 

@@ -17,17 +17,27 @@ namespace dae {
 
 namespace {
 
-// A memory file, so that sendfile(2) sends its pages: copying 64 KiB into the socket costs as much as all the rest of
-// the answer, and holds a copy for each client that reads slowly (measured: 835 MiB at 4,000 clients).
-Fd in_memory_file(std::string_view bytes) {
-  Fd file(memfd_create("dae-answer", MFD_CLOEXEC));
-  if (!file.valid()) throw os_error("cannot make a memory file", "", errno);
+bool fill(const Fd& file, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(file.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw os_error("cannot fill a memory file", "", errno);
+    if (written < 0) return false;
     bytes.remove_prefix(static_cast<size_t>(written));
   }
+  return true;
+}
+
+// A file, so that sendfile(2) sends its pages: copying 64 KiB into the socket costs as much as all the rest of the
+// answer, and holds a copy for each client that reads slowly (measured: 835 MiB at 4,000 clients). On disk rather than
+// in memory, where the kernel finds and locks each page of 4 KiB by itself (64 KiB to 4,000 clients: 0.92 of what
+// nginx sends per CPU second became 1.22).
+Fd unnamed_file(std::string_view bytes, const Path& dir) {
+  if (!dir.empty()) {
+    Fd on_disk(open(dir.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (on_disk.valid() && fill(on_disk, bytes)) return on_disk;
+  }
+  Fd file(memfd_create("dae-answer", MFD_CLOEXEC));
+  if (!file.valid() || !fill(file, bytes)) throw os_error("cannot make a memory file", "", errno);
   return file;
 }
 
@@ -79,7 +89,8 @@ void complete_file_fields(ServerResponse* response, const SharedBytes& bytes) {
   if (!response->headers.has("Content-Type")) response->headers.add("Content-Type", "application/octet-stream");
 }
 
-std::shared_ptr<const KnownAnswer> make_known_answer(const ServerRequest& request, ServerResponse response) {
+std::shared_ptr<const KnownAnswer> make_known_answer(const ServerRequest& request, ServerResponse response,
+                                                     const Path& scratch_dir) {
   DAE_CHECK(response.status == 200 && !response.stream);
   auto answer = std::make_shared<KnownAnswer>();
   answer->path = request.path;
@@ -97,7 +108,7 @@ std::shared_ptr<const KnownAnswer> make_known_answer(const ServerRequest& reques
     if (bytes->size_bytes <= kInlineBytes) {
       bytes->memory = response.body;
     } else {
-      bytes->file = in_memory_file(response.body);
+      bytes->file = unnamed_file(response.body, scratch_dir);
     }
     std::string().swap(response.body);
   }

@@ -53,7 +53,9 @@ struct ServerResponse {
 // any thread.
 class KnownAnswer;
 // Of a 200 without `stream`. Costs a descriptor when there are more than 16 KiB. Throws what opening the file throws.
-std::shared_ptr<const KnownAnswer> make_known_answer(const ServerRequest& request, ServerResponse response);
+// These go to an unnamed file in `scratch_dir`, or to memory when that cannot be.
+std::shared_ptr<const KnownAnswer> make_known_answer(const ServerRequest& request, ServerResponse response,
+                                                     const Path& scratch_dir = {});
 // Whether the bytes of `response`, which has no file, are those of `answer`: then another need not be made.
 bool has_body_of(const KnownAnswer& answer, const ServerResponse& response);
 // What it keeps in memory, and whether it keeps a descriptor.

@@ -104,7 +104,7 @@ class RunningMirror final : public Mirror {
   RenderCache rendered_{kRenderCacheBytes};
   RegistryStore registry_;
   Uploads uploads_;
-  AnswerCache answers_{catalog_, clock_};
+  AnswerCache answers_{catalog_, clock_, config_.storage / "spool"};
   IndexService index_service_{indexes_, pages_, files_, *blobs_, rendered_, answers_};
   RegistryService registry_service_{registry_, uploads_, *blobs_, config_.file_limit_bytes};
   std::unique_ptr<HttpServer> server_;  // last: handlers use all of the above

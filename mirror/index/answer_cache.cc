@@ -66,7 +66,7 @@ void AnswerCache::keep(const ServerRequest& request, const ServerResponse& respo
   if (response.status != 200 || !write_key(request, &entry.key)) return;
   try {
     entry.answer = held_for(entry.key, response);
-    if (!entry.answer) entry.answer = make_known_answer(request, response);
+    if (!entry.answer) entry.answer = make_known_answer(request, response, scratch_dir_);
   } catch (const Error& error) {
     log_debug("an answer is not kept", {{"path", request.path}, {"why", error.what()}});
     return;

@@ -18,7 +18,8 @@ namespace dae::mirror {
 // blob that is gone) shows. Requests with credentials are never answered from here, nor kept.
 class AnswerCache {
  public:
-  AnswerCache(const Catalog& catalog, const Clock& clock) : catalog_(catalog), clock_(clock) {}
+  AnswerCache(const Catalog& catalog, const Clock& clock, Path scratch_dir)
+      : catalog_(catalog), clock_(clock), scratch_dir_(std::move(scratch_dir)) {}
   std::shared_ptr<const KnownAnswer> find(const ServerRequest& request);
   uint64_t mark() const { return catalog_.generation(); }
   // `mark` was taken before anything was looked up for `response`.
@@ -38,6 +39,7 @@ class AnswerCache {
 
   const Catalog& catalog_;
   const Clock& clock_;
+  const Path scratch_dir_;
   std::mutex mutex_;
   Entries recent_;  // newest first
   std::unordered_map<std::string_view, Entries::iterator> by_key_;

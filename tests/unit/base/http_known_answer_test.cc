@@ -48,6 +48,8 @@ class HttpKnownAnswerTest : public HttpServerTest {
     known_.clear();
   }
 
+  ~HttpKnownAnswerTest() override { server_.reset(); }  // before what its callbacks use
+
   const std::string large_ = test::pattern_bytes(3 << 20);
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const KnownAnswer>> known_;
@@ -178,6 +180,19 @@ TEST_F(HttpKnownAnswerTest, AnswersARequestThatArrivesWithTheDrain) {
   const std::string answer = client.hear();
   EXPECT_TRUE(answer.ends_with("a page")) << answer;
   EXPECT_TRUE(client.closed());
+}
+
+TEST_F(HttpKnownAnswerTest, NeedsNoFolderForLargeBodies) {
+  ServerRequest request;
+  const auto on_disk = make_known_answer(request, ServerResponse::text(200, large_), dir_.path());
+  const auto in_memory = make_known_answer(request, ServerResponse::text(200, large_), dir_.path() / "absent");
+  {
+    std::lock_guard lock(mutex_);
+    known_["/disk"] = on_disk;
+    known_["/memory"] = in_memory;
+  }
+  EXPECT_EQ(get("/disk").body, large_);
+  EXPECT_EQ(get("/memory").body, large_);
 }
 
 TEST_F(HttpKnownAnswerTest, TellsWhetherAnotherBodyIsTheSame) {

@@ -92,7 +92,7 @@ TEST(AnswerCache, HoldsUntilTheCatalogIsWrittenOrTimeIsUp) {
   const TempDir dir;
   Catalog catalog(dir.path() / "catalog.db");
   ManualClock clock;
-  AnswerCache cache(catalog, clock);
+  AnswerCache cache(catalog, clock, dir.path());
   ServerRequest request;
   request.method = "GET";
   request.target = "/x";
@@ -119,7 +119,7 @@ TEST(AnswerCache, KeepsNothingThatDependsOnWhoAsks) {
   const TempDir dir;
   Catalog catalog(dir.path() / "catalog.db");
   ManualClock clock;
-  AnswerCache cache(catalog, clock);
+  AnswerCache cache(catalog, clock, dir.path());
   ServerRequest request;
   request.target = "/x";
   cache.keep(request, ServerResponse::text(200, "x"), cache.mark(), clock.wall_ms() + 1000);
