@@ -109,20 +109,22 @@ void Connection::abort() {
 void Connection::read_some() {
   auto self = shared_from_this();  // close() drops the loop's reference
   reading_ = true;
-  if (core_.draining) can_read_ = true;  // a request may have come since the loop asked last
+  bool last_look = false;  // the server drains: what has arrived by now is answered, then the connection ends
   answers_this_turn_ = 0;
   parse();
   for (int turn = 0; wants_bytes(); ++turn) {
     if (turn == kReadsPerTurn || answers_this_turn_ == kAnswersPerTurn) {
       home_.loop.post([self] { self->read_some(); });
+      last_look = false;
       break;
     }
-    if (!can_read_ || !receive_once()) break;
+    last_look = core_.draining;
+    if ((!can_read_ && !last_look) || !receive_once()) break;
     parse();
   }
   reading_ = false;
   leave_work();
-  if (core_.draining && is_idle() && !work_) close();
+  if (last_look && is_idle() && !work_) close();
 }
 
 void Connection::take_work() {
