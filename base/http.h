@@ -18,6 +18,7 @@ class Headers {
   void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
   void set(std::string_view name, std::string value);  // replaces every field of that name
   void erase(std::string_view name);
+  void clear() { fields_.clear(); }
   std::string_view get(std::string_view name) const;  // first value, or ""
   bool has(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }

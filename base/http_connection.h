@@ -43,10 +43,24 @@ struct ServerCore {
   int connections_ = 0;
 };
 
+// What one request and its answer need. Idle connections have none: with thousands of them the one that serves this
+// request served the last, and is still in the processor's cache (measured at 4,000 connections: 8 -> 7 us a page).
+struct Exchange {
+  std::string in;
+  size_t in_pos = 0;
+  RequestParser parser;
+  const Route* route = nullptr;
+  std::unique_ptr<BodySink> body;
+  Reply reply;
+  size_t memory_sent = 0;  // of head and what follows it in memory
+  uint64_t body_bytes_sent = 0;
+};
+
 struct ServerLoop {
   EventLoop loop;
-  std::map<const Connection*, std::shared_ptr<Connection>> connections;  // loop's thread only
-  std::string scratch = std::string(64 << 10, '\0');                     // what recv(2) fills
+  std::vector<std::unique_ptr<Exchange>> spare;  // loop's thread only, as all that follows; the last is the warmest
+  std::map<const Connection*, std::shared_ptr<Connection>> connections;
+  std::string scratch = std::string(64 << 10, '\0');  // what recv(2) fills
   std::thread thread;
 };
 
@@ -65,10 +79,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // http_connection.cc
   void read_some();
+  void on_event(Readiness ready);
   bool receive_once();  // false: nothing to read now
+  void take_work();
+  void leave_work();
+  bool is_idle() const;
   void parse();
   void begin_header();
   bool on_header();
+  bool answer_known();
   bool accept_body(const Route& route);
   void dispatch();
   bool refuse(int status, std::string_view detail, const Headers& extra = {});
@@ -81,6 +100,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // http_connection_write.cc
   void start_reply(Reply reply);
+  void begin_reply();
   void pump();
   bool send_memory();  // false: not all yet, or closed
   bool send_file();
@@ -100,17 +120,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   int64_t deadline_ms_ = 0;  // monotonic; 0: none
   int64_t request_started_ms_ = 0;
   bool reading_ = false;  // read_some() is on the stack and will go on by itself
+  bool can_read_ = false, hung_up_ = false;
+  int answers_this_turn_ = 0;
 
-  std::string in_;
-  size_t in_pos_ = 0;
-  RequestParser parser_;
-  const Route* route_ = nullptr;
-  std::unique_ptr<BodySink> body_;
-
-  Reply reply_;
-  size_t memory_sent_ = 0;  // of head + body
-  uint64_t body_bytes_sent_ = 0;
-  bool unread_input_ = false;  // a body was refused: linger so that the answer is not lost to a reset
+  std::unique_ptr<Exchange> work_;  // from the first byte of a request until it is answered
+  bool unread_input_ = false;       // a body was refused: linger so that the answer is not lost to a reset
   bool reported_ = true;
 };
 

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -94,6 +95,7 @@ Listener listen_tcp(std::string host, uint16_t port) {
   listener.fd = open_socket(address.any.sa_family, subject);
   int on = 1;
   setsockopt(listener.fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(listener.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // accepted sockets inherit it
   bind_and_listen(listener.fd.get(), &address.any, size, subject);
   if (getsockname(listener.fd.get(), &address.any, &size) != 0) throw cannot_listen(subject, errno);
   listener.port = ntohs(v6 ? address.v6.sin6_port : address.v4.sin_port);

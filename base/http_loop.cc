@@ -1,86 +1,165 @@
-// asio adds fences to what its mutexes order already; GCC 12 warns that ThreadSanitizer does not model them.
-#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wtsan"
-#endif
-
 #include "base/http_loop.h"
 
-#include <utility>  // asio of Boost 1.74 uses std::exchange without including it
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/error.h"
 
 namespace dae {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
+namespace {
+
+constexpr size_t kEventsPerTurn = 256;
+
+Fd checked(int fd, const char* what) {
+  if (fd < 0) throw os_error(what, "", errno);
+  return Fd(fd);
+}
+
+}  // namespace
+
+struct EventLoop::Watch::Entry {
+  std::function<void(Readiness)> tell;
+  bool started = false, closed = false;
+};
 
 struct EventLoop::Impl {
-  asio::io_context context{1};  // a single thread runs it
-  asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
-  asio::steady_timer timer{context};
-  bool stopping = false;  // loop's thread only
+  // Before `posted`, whose tasks may close a watch as they go.
+  std::vector<std::unique_ptr<Watch::Entry>> closed;  // loop's thread; an event of this turn may still point to them
+  Fd epoll = checked(epoll_create1(EPOLL_CLOEXEC), "cannot make an epoll instance");
+  Fd wake = checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "cannot make an eventfd");
+  std::mutex mutex;
+  std::vector<std::function<void()>> posted;  // under the mutex
+  std::atomic<bool> stopping{false};
+  std::atomic<std::thread::id> thread{};
 
-  void tick(int64_t interval_ms, std::function<void()> task) {
-    timer.expires_after(std::chrono::milliseconds(interval_ms));
-    timer.async_wait([this, interval_ms, task = std::move(task)](error_code ec) {
-      if (ec || stopping) return;
-      task();
-      tick(interval_ms, task);
-    });
+  // Loop's thread only.
+  std::function<void()> tick;
+  int64_t tick_ms = 0, next_tick_ms = 0, now_ms = SystemClock().monotonic_ms();
+
+  void ring() {
+    const uint64_t one = 1;
+    (void)!write(wake.get(), &one, sizeof one);  // full: it rings already
+  }
+
+  // Whether there were any. Those that they post wait for the next turn, so that descriptors have theirs.
+  void run_posted() {
+    std::vector<std::function<void()>> tasks;
+    {
+      std::lock_guard lock(mutex);
+      tasks.swap(posted);
+    }
+    for (auto& task : tasks) task();
+  }
+
+  int wait_ms() {
+    {
+      std::lock_guard lock(mutex);
+      if (!posted.empty()) return 0;
+    }
+    if (!tick) return -1;
+    return static_cast<int>(std::clamp<int64_t>(next_tick_ms - now_ms, 0, tick_ms));
+  }
+
+  void tell(const epoll_event& event) {
+    auto* entry = static_cast<Watch::Entry*>(event.data.ptr);
+    if (entry == nullptr) {
+      uint64_t rings = 0;
+      (void)!read(wake.get(), &rings, sizeof rings);
+    } else if (!entry->closed) {
+      const bool hung_up = (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+      entry->tell({.readable = hung_up || (event.events & EPOLLIN) != 0,
+                   .writable = (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,
+                   .hung_up = hung_up});
+    }
+  }
+
+  void turn() {
+    std::array<epoll_event, kEventsPerTurn> events;
+    const int count = epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), wait_ms());
+    now_ms = SystemClock().monotonic_ms();
+    for (int i = 0; i < count; ++i) tell(events[static_cast<size_t>(i)]);
+    closed.clear();
+    run_posted();
+    closed.clear();
+    if (!tick || now_ms < next_tick_ms) return;
+    next_tick_ms = now_ms + tick_ms;
+    tick();
+    closed.clear();
   }
 };
 
-EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
+EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  if (epoll_ctl(impl_->epoll.get(), EPOLL_CTL_ADD, impl_->wake.get(), &event) != 0) {
+    throw os_error("cannot watch an eventfd", "", errno);
+  }
+}
 EventLoop::~EventLoop() = default;
+
 void EventLoop::run() {
-  impl_->context.run();
+  impl_->thread = std::this_thread::get_id();
+  while (!impl_->stopping) impl_->turn();
 }
+
 void EventLoop::stop() {
-  impl_->context.stop();
+  impl_->stopping = true;
+  impl_->ring();
 }
+
 void EventLoop::post(std::function<void()> task) {
-  asio::post(impl_->context, std::move(task));
-}
-void EventLoop::every(int64_t interval_ms, std::function<void()> task) {
-  impl_->tick(interval_ms, std::move(task));
-}
-
-struct EventLoop::Watch::Impl {
-  asio::posix::stream_descriptor descriptor;
-
-  void wait(asio::posix::descriptor_base::wait_type what, std::function<void()> then) {
-    descriptor.async_wait(what, [then = std::move(then)](error_code ec) {
-      if (!ec) then();
-    });
+  bool first = false;
+  {
+    std::lock_guard lock(impl_->mutex);
+    first = impl_->posted.empty();
+    impl_->posted.push_back(std::move(task));
   }
-};
-
-EventLoop::Watch::Watch(EventLoop& loop, Fd fd)
-    : impl_(std::make_unique<Impl>(Impl{asio::posix::stream_descriptor(loop.impl_->context)})), fd_(fd.get()) {
-  impl_->descriptor.assign(fd.get());
-  fd.release();
+  if (first && impl_->thread.load() != std::this_thread::get_id()) impl_->ring();
 }
+
+void EventLoop::every(int64_t interval_ms, std::function<void()> task) {
+  impl_->tick = std::move(task);
+  impl_->tick_ms = interval_ms;
+  impl_->next_tick_ms = SystemClock().monotonic_ms() + interval_ms;
+}
+
+int64_t EventLoop::now_ms() const {
+  return impl_->now_ms;
+}
+
+EventLoop::Watch::Watch(EventLoop& loop, Fd fd, std::function<void(Readiness)> tell)
+    : loop_(loop), fd_(std::move(fd)), entry_(std::make_unique<Entry>(Entry{std::move(tell)})) {}
 
 EventLoop::Watch::~Watch() {
   close();
 }
 
-void EventLoop::Watch::wait_readable(std::function<void()> then) {
-  impl_->wait(asio::posix::descriptor_base::wait_read, std::move(then));
-}
-
-void EventLoop::Watch::wait_writable(std::function<void()> then) {
-  impl_->wait(asio::posix::descriptor_base::wait_write, std::move(then));
+void EventLoop::Watch::start() {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = entry_.get();
+  if (epoll_ctl(loop_.impl_->epoll.get(), EPOLL_CTL_ADD, fd_.get(), &event) != 0) {
+    throw os_error("cannot watch a descriptor", "", errno);
+  }
+  entry_->started = true;
 }
 
 void EventLoop::Watch::close() {
-  error_code ignored;
-  impl_->descriptor.close(ignored);
-  fd_ = -1;
+  if (!entry_) return;
+  entry_->closed = true;
+  fd_ = Fd();  // which takes it out of the epoll set too
+  if (entry_->started) loop_.impl_->closed.push_back(std::move(entry_));
+  entry_.reset();
 }
 
 }  // namespace dae

@@ -26,7 +26,7 @@ size_t count_fields(const Headers& headers, std::string_view name) {
 
 class BeastParser final : public http::basic_parser<true> {
  public:
-  BeastParser() {
+  explicit BeastParser(ServerRequest& into) : request(into) {
     header_limit(kMaxRequestHeaderBytes);
     // Counted by the connection, whose limit is the route's. Not `boost::none`: Boost 1.74 compares a Content-Length
     // with it as if it were the smallest number.
@@ -34,7 +34,7 @@ class BeastParser final : public http::basic_parser<true> {
     eager(false);
   }
 
-  ServerRequest request;
+  ServerRequest& request;
   std::function<bool(std::string_view)> sink;
   int http_version = 11;
   int error_status = 0;
@@ -93,14 +93,28 @@ class BeastParser final : public http::basic_parser<true> {
 }  // namespace
 
 struct RequestParser::Impl {
-  std::unique_ptr<BeastParser> parser = std::make_unique<BeastParser>();
+  ServerRequest request;
+  std::optional<BeastParser> parser{std::in_place, request};
   bool header_reported = false;
 };
 
 RequestParser::RequestParser() : impl_(std::make_unique<Impl>()) {}
 RequestParser::~RequestParser() = default;
 void RequestParser::reset() {
-  *impl_ = Impl();
+  // What was allocated for one request serves the next.
+  ServerRequest& request = impl_->request;
+  request.method.clear();
+  request.target.clear();
+  request.path.clear();
+  request.query.clear();
+  request.headers.clear();
+  std::string().swap(request.body);
+  request.body_file.clear();
+  request.body_size_bytes = 0;
+  request.captures.clear();
+  request.cancelled = nullptr;
+  impl_->parser.emplace(request);
+  impl_->header_reported = false;
 }
 
 RequestParser::Progress RequestParser::feed(std::string_view bytes, size_t* consumed) {
@@ -138,7 +152,7 @@ void RequestParser::fail_with(int status) {
   impl_->parser->error_status = status;
 }
 ServerRequest& RequestParser::request() {
-  return impl_->parser->request;
+  return impl_->request;
 }
 int RequestParser::error_status() const {
   return impl_->parser->error_status;
@@ -160,7 +174,7 @@ std::optional<uint64_t> RequestParser::content_length() const {
   return length ? std::optional<uint64_t>(*length) : std::nullopt;
 }
 bool RequestParser::expects_continue() const {
-  return http_minor() == 1 && iequals(impl_->parser->request.headers.get("Expect"), "100-continue");
+  return http_minor() == 1 && iequals(impl_->request.headers.get("Expect"), "100-continue");
 }
 
 }  // namespace dae

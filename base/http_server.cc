@@ -1,7 +1,6 @@
 #include "base/http_server.h"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -35,9 +34,10 @@ class Server final : public HttpServer {
       : core_(complete(std::move(options)), std::move(routes)), listener_(listen_on(core_.options)) {
     core_.pool = std::make_unique<WorkerPool>(core_.options.workers);
     for (int i = 0; i < core_.options.loops; ++i) loops_.push_back(std::make_unique<ServerLoop>());
-    accept_watch_ = std::make_unique<EventLoop::Watch>(loops_[0]->loop, std::move(listener_.fd));
+    accept_watch_ = std::make_unique<EventLoop::Watch>(loops_[0]->loop, std::move(listener_.fd),
+                                                       [this](Readiness) { accept_some(); });
+    accept_watch_->start();
     start_threads();
-    loops_[0]->loop.post([this] { accept_some(); });
   }
 
   ~Server() override {
@@ -119,10 +119,10 @@ class Server final : public HttpServer {
         accept_paused_ = true;  // the next tick tries again: asking at once would spin
         return;
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-        break;
+        return;
       }
     }
-    accept_watch_->wait_readable([this] { accept_some(); });
+    loops_[0]->loop.post([this] { accept_some(); });
   }
 
   void welcome(Fd socket, const sockaddr* address) {
@@ -133,8 +133,6 @@ class Server final : public HttpServer {
       shutdown(socket.get(), SHUT_WR);
       return;
     }
-    int on = 1;
-    if (address->sa_family != AF_UNIX) setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     ServerLoop& home = *loops_[next_loop_++ % loops_.size()];
     try {
       auto connection = std::make_shared<Connection>(core_, home, std::move(socket), peer_name(address));

@@ -1,7 +1,8 @@
 #pragma once
-// HTTP/1.1 server on Beast/asio: one event loop per thread, SO_REUSEPORT not needed (accept is shared), handlers run on
-// a worker pool so that they may block. Files go out by sendfile(2) with ranges, conditional requests and HEAD done
-// here. Limits: header 32 KiB, body per route, 60 s idle, 30 s for the header, connections.
+// HTTP/1.1 server: one event loop per thread, SO_REUSEPORT not needed (accept is shared), Beast's parser; handlers run
+// on a worker pool so that they may block, answers that are known already go out from the loop. Files go out by
+// sendfile(2) with ranges, conditional requests and HEAD done here. Limits: header 32 KiB, body per route, 60 s idle,
+// 30 s for the header, connections.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -52,6 +53,19 @@ struct ServerResponse {
   static ServerResponse problem(int status, std::string title, std::string detail, std::string hint = "");
 };
 
+// An answer made once and sent often: its fields are written out, its bytes shared and its file held open. Immutable;
+// any thread.
+class KnownAnswer;
+// Of a 200 without `stream`. Costs a descriptor when there are more than 16 KiB. Throws what opening the file throws.
+// These go to an unnamed file in `scratch_dir`, or to memory when that cannot be.
+std::shared_ptr<const KnownAnswer> make_known_answer(const ServerRequest& request, ServerResponse response,
+                                                     const Path& scratch_dir = {});
+// Whether the bytes of `response`, which has no file, are those of `answer`: then another need not be made.
+bool has_body_of(const KnownAnswer& answer, const ServerResponse& response);
+// What it keeps in memory, and whether it keeps a descriptor.
+uint64_t memory_bytes(const KnownAnswer& answer);
+bool holds_descriptor(const KnownAnswer& answer);
+
 struct Route {
   std::string method;  // "GET" also answers HEAD
   // Segments: literal, `{}` one segment, a last `{*}` the rest (may contain '/'), and `{+}` one or more segments in
@@ -73,6 +87,9 @@ struct ServerOptions {
   int64_t idle_timeout_ms = 60'000;
   Path spool_dir;  // default $TMPDIR or /tmp
   std::string server_name = "dae";
+  // Asked on an event loop about each GET and HEAD without a body, before routes are: nullptr, and the route's handler
+  // is called on a worker. Must not block. Of the request only method, target, headers and remote are set.
+  std::function<std::shared_ptr<const KnownAnswer>(const ServerRequest&)> known_answer;
   // Called on a server thread after the last byte of each answer; must not block.
   std::function<void(const ServerRequest&, int status, uint64_t bytes, int64_t duration_ms)> on_access;
 };

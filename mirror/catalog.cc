@@ -92,6 +92,7 @@ Catalog::Catalog(const Path& file) : database_(Database::open(file, kMigrations)
 void Catalog::write(const std::function<void(Database&)>& body) {
   std::lock_guard lock(mutex_);
   database_.transaction([&] { body(database_); });
+  ++generation_;
 }
 
 }  // namespace dae::mirror

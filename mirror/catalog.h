@@ -2,6 +2,7 @@
 // What the mirror knows, in one SQLite file: pages of upstreams, metadata digests, repositories, tags, upload sessions.
 // The bytes themselves are in the blob store; a row is written only after its bytes are there, so that a crash leaves
 // at most a blob that nobody names. Format: share/doc/formats/blob-store.md.
+#include <atomic>
 #include <functional>
 #include <mutex>
 
@@ -22,10 +23,13 @@ class Catalog {
   }
   // One transaction.
   void write(const std::function<void(Database&)>& body);
+  // Changes after every write: what was looked up before, and after it was the same, still holds.
+  uint64_t generation() const { return generation_.load(); }
 
  private:
   std::mutex mutex_;
   Database database_;
+  std::atomic<uint64_t> generation_{0};
 };
 
 }  // namespace dae::mirror

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 namespace dae::mirror {
@@ -14,12 +15,15 @@ bool ends_with(std::string_view text, std::string_view end) {
 }
 
 // A fixed, small set: a label made from a path would let a client fill our memory.
-std::string route_class(std::string_view path) {
-  if (path.rfind("/v2/", 0) == 0) return "registry";
-  if (path.rfind("/packages/", 0) == 0) return ends_with(path, ".metadata") ? "metadata" : "package";
-  if (path.find("/simple/") != std::string_view::npos) return "index";
-  if (path == "/healthz" || path == "/metrics") return "probe";
-  return "other";
+constexpr std::array<const char*, 6> kClassNames = {"index", "metadata", "other", "package", "probe", "registry"};
+enum RouteClass : size_t { kIndex, kMetadata, kOther, kPackage, kProbe, kRegistry };
+
+RouteClass route_class(std::string_view path) {
+  if (path.rfind("/v2/", 0) == 0) return kRegistry;
+  if (path.rfind("/packages/", 0) == 0) return ends_with(path, ".metadata") ? kMetadata : kPackage;
+  if (path.find("/simple/") != std::string_view::npos) return kIndex;
+  if (path == "/healthz" || path == "/metrics") return kProbe;
+  return kOther;
 }
 
 void metric(std::string& out, std::string_view name, std::string_view type, std::string_view help, uint64_t value) {
@@ -29,8 +33,7 @@ void metric(std::string& out, std::string_view name, std::string_view type, std:
 }  // namespace
 
 void Metrics::count_request(const ServerRequest& request, int status, uint64_t bytes) {
-  std::lock_guard lock(mutex_);
-  Served& served = served_[{route_class(request.path), status / 100}];
+  Served& served = served_[route_class(request.path)][static_cast<size_t>(std::clamp(status / 100, 0, 5))];
   served.requests += 1;
   served.bytes += bytes;
 }
@@ -53,12 +56,14 @@ Metrics::BlobCount Metrics::count_blobs(const BlobStore& blobs, const Clock& clo
 std::string Metrics::render(const BlobStore& blobs, const Clock& clock) {
   const BlobCount held = count_blobs(blobs, clock);
   std::string requests, bytes;
-  {
-    std::lock_guard lock(mutex_);
-    for (const auto& [key, served] : served_) {
-      const std::string labels = fmt::format("{{route=\"{}\",status=\"{}xx\"}}", key.first, key.second);
-      requests += fmt::format("dae_mirror_requests_total{} {}\n", labels, served.requests);
-      bytes += fmt::format("dae_mirror_sent_bytes_total{} {}\n", labels, served.bytes);
+  for (size_t route = 0; route < served_.size(); ++route) {
+    for (size_t status = 0; status < served_[route].size(); ++status) {
+      const Served& served = served_[route][status];
+      const uint64_t count = served.requests;
+      if (count == 0) continue;
+      const std::string labels = fmt::format("{{route=\"{}\",status=\"{}xx\"}}", kClassNames[route], status);
+      requests += fmt::format("dae_mirror_requests_total{} {}\n", labels, count);
+      bytes += fmt::format("dae_mirror_sent_bytes_total{} {}\n", labels, served.bytes.load());
     }
   }
   std::string out = "# HELP dae_mirror_requests_total requests answered\n# TYPE dae_mirror_requests_total counter\n" +

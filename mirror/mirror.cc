@@ -67,6 +67,7 @@ class RunningMirror final : public Mirror {
     options.spool_dir = config_.storage / "spool";
     remove_all(options.spool_dir);
     make_dirs(options.spool_dir);
+    options.known_answer = [this](const ServerRequest& request) { return answers_.find(request); };
     options.on_access = [this](const ServerRequest& request, int status, uint64_t bytes, int64_t) {
       metrics_.count_request(request, status, bytes);
     };
@@ -103,7 +104,8 @@ class RunningMirror final : public Mirror {
   RenderCache rendered_{kRenderCacheBytes};
   RegistryStore registry_;
   Uploads uploads_;
-  IndexService index_service_{indexes_, pages_, files_, *blobs_, rendered_};
+  AnswerCache answers_{catalog_, clock_, config_.storage / "spool"};
+  IndexService index_service_{indexes_, pages_, files_, *blobs_, rendered_, answers_};
   RegistryService registry_service_{registry_, uploads_, *blobs_, config_.file_limit_bytes, config_.sparse_manifests};
   std::unique_ptr<HttpServer> server_;  // last: handlers use all of the above
 };

@@ -1,6 +1,7 @@
 #include "mirror/index/index_routes.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/strings.h"
 #include "mirror/index/negotiate.h"
@@ -14,6 +15,15 @@ constexpr const char* kPageCaching = "public, max-age=600";
 constexpr const char* kStaleCaching = "public, max-age=30";
 constexpr const char* kAbsentCaching = "public, max-age=60";
 constexpr const char* kFileCaching = "public, max-age=31536000, immutable";
+
+constexpr int64_t kAlways = std::numeric_limits<int64_t>::max();
+
+// With how long it holds as long as the catalog stays as it is; 0: it depends on more.
+struct Answer {
+  Answer(ServerResponse to_send, int64_t until_ms = 0) : response(std::move(to_send)), valid_until_ms(until_ms) {}
+  ServerResponse response;
+  int64_t valid_until_ms;
+};
 
 // /<index>/simple/[v1+html/][<name>[/]]
 struct PageRequest {
@@ -63,10 +73,10 @@ ServerResponse absent(const std::string& name) {
   return response;
 }
 
-ServerResponse page_response(PageFormat format, const RenderedPage& page, const char* caching) {
+ServerResponse page_response(PageFormat format, std::string body, std::string etag, const char* caching) {
   ServerResponse response;
-  response.body = page.body;
-  response.etag = page.etag;
+  response.body = std::move(body);
+  response.etag = std::move(etag);
   response.headers.set("Content-Type", page_content_type(format));
   response.headers.set("Cache-Control", caching);
   response.headers.set("Vary", "Accept");
@@ -101,15 +111,14 @@ ServerResponse not_acceptable() {
 
 ServerResponse list_page(IndexService& service, const std::string& index, PageFormat format) {
   const std::vector<std::string> names = service.pages.names(index);
-  RenderedPage page;
-  page.body = format == PageFormat::json ? resolver::render_list_json(names) : resolver::render_list_html(names);
-  page.etag = Digest::of(page.body).short_hex(32);
+  std::string body = format == PageFormat::json ? resolver::render_list_json(names) : resolver::render_list_html(names);
+  std::string etag = Digest::of(body).short_hex(32);
   // It grows with every project that somebody asks for.
-  return page_response(format, page, "no-cache");
+  return page_response(format, std::move(body), std::move(etag), "no-cache");
 }
 
-ServerResponse project_page(IndexService& service, PullThroughIndex& index, const std::string& name, bool html_only,
-                            PageFormat format) {
+Answer project_page(IndexService& service, PullThroughIndex& index, const std::string& name, bool html_only,
+                    PageFormat format, bool gzip_wanted) {
   const std::optional<KeptPage> kept = index.page(name);
   if (!kept) return absent(name);
   const bool json = format == PageFormat::json;
@@ -120,13 +129,21 @@ ServerResponse project_page(IndexService& service, PullThroughIndex& index, cons
     announce_from_here(page, to_root);
     return json ? resolver::render_project_json(page) : resolver::render_project_html(page);
   });
-  ServerResponse response = page_response(format, *rendered, kept->stale ? kStaleCaching : kPageCaching);
-  // Equal bytes under two types are two representations.
+  const bool gzipped = gzip_wanted && !rendered->gzipped.empty();
+  ServerResponse response = page_response(format, gzipped ? rendered->gzipped : rendered->body, rendered->etag,
+                                          kept->stale ? kStaleCaching : kPageCaching);
+  // Equal bytes under two types, and under two codings, are two representations.
   if (format == PageFormat::v1_html) response.etag += "-v1";
-  return response;
+  if (gzipped) {
+    response.etag += "-gz";
+    response.headers.set("Content-Encoding", "gzip");
+  }
+  response.headers.set("Vary", "Accept, Accept-Encoding");
+  // A stale one is asked for again soon, whatever the catalog says.
+  return {std::move(response), kept->stale ? 0 : index.frozen() ? kAlways : kept->row.fresh_until_ms};
 }
 
-ServerResponse simple(IndexService& service, PullThroughIndex& index, const ServerRequest& request) {
+Answer simple(IndexService& service, PullThroughIndex& index, const ServerRequest& request) {
   const PageRequest wanted = parse_page_path(request.path, index.name());
   if (!wanted.valid || (!wanted.name.empty() && !resolver::is_valid_name(wanted.name))) {
     return ServerResponse::not_found(request.path);
@@ -142,10 +159,11 @@ ServerResponse simple(IndexService& service, PullThroughIndex& index, const Serv
   const auto format = choose_format(request, wanted.html_only);
   if (!format) return not_acceptable();
   if (wanted.name.empty()) return list_page(service, index.name(), *format);
-  return project_page(service, index, normal, wanted.html_only, *format);
+  return project_page(service, index, normal, wanted.html_only, *format,
+                      prefers_gzip(request.headers.get("Accept-Encoding")));
 }
 
-ServerResponse package(IndexService& service, const ServerRequest& request) {
+Answer package(IndexService& service, const ServerRequest& request) {
   const std::string &prefix = request.captures.at(0), &hex = request.captures.at(1), &file = request.captures.at(2);
   const bool known_form = Digest::is_valid(hex) && hex.size() == 64 && Digest::parse(hex).hex() == hex &&
                           hex.substr(0, 2) == prefix && resolver::is_safe_file_name(file);
@@ -162,13 +180,18 @@ ServerResponse package(IndexService& service, const ServerRequest& request) {
   // Metadata that was never announced with a hash may still be replaced by what upstream announces later.
   response.headers.set("Cache-Control", metadata ? kPageCaching : kFileCaching);
   response.headers.set("X-Content-Type-Options", "nosniff");
-  return response;
+  return {std::move(response), kAlways};
 }
 
-Route route_to(std::string pattern, std::function<ServerResponse(const ServerRequest&)> handle) {
-  const auto guarded = [handle = std::move(handle)](const ServerRequest& request) {
+Route route_to(IndexService& service, std::string pattern, std::function<Answer(const ServerRequest&)> handle) {
+  const auto guarded = [&service, handle = std::move(handle)](const ServerRequest& request) {
     try {
-      return handle(request);
+      const uint64_t mark = service.answers.mark();
+      Answer answer = handle(request);
+      if (answer.valid_until_ms > 0) {
+        service.answers.keep(request, answer.response, mark, answer.valid_until_ms);
+      }
+      return std::move(answer.response);
     } catch (const TooBusy& busy) {
       ServerResponse response = ServerResponse::problem(503, busy.message(), "", busy.hint());
       response.headers.set("Retry-After", "1");
@@ -181,13 +204,13 @@ Route route_to(std::string pattern, std::function<ServerResponse(const ServerReq
 }  // namespace
 
 void add_index_routes(std::vector<Route>& routes, IndexService& service) {
-  routes.push_back(
-      route_to("/packages/{}/{}/{}", [&service](const ServerRequest& request) { return package(service, request); }));
+  routes.push_back(route_to(service, "/packages/{}/{}/{}",
+                            [&service](const ServerRequest& request) { return package(service, request); }));
   for (const auto& [name, index] : service.indexes) {
     for (const char* pattern : {"/simple", "/simple/", "/simple/{*}"}) {
-      routes.push_back(route_to("/" + name + pattern, [&service, &index = *index](const ServerRequest& request) {
-        return simple(service, index, request);
-      }));
+      routes.push_back(route_to(
+          service, "/" + name + pattern,
+          [&service, &index = *index](const ServerRequest& request) { return simple(service, index, request); }));
     }
   }
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/http_server.h"
+#include "mirror/index/answer_cache.h"
 #include "mirror/index/file_store.h"
 #include "mirror/index/render_cache.h"
 
@@ -15,6 +16,7 @@ struct IndexService {
   FileStore& files;
   BlobStore& blobs;
   RenderCache& rendered;
+  AnswerCache& answers;
 };
 
 void add_index_routes(std::vector<Route>& routes, IndexService& service);

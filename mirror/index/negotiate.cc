@@ -1,5 +1,6 @@
 #include "mirror/index/negotiate.h"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -71,6 +72,17 @@ std::string page_content_type(PageFormat format) {
       break;
   }
   return "text/html; charset=utf-8";
+}
+
+bool prefers_gzip(std::string_view accept_encoding) {
+  int gzip = -1, identity = -1, any = -1;
+  for (const MediaRange& coding : parse_accept(accept_encoding)) {
+    if (coding.type == "gzip" || coding.type == "x-gzip") gzip = std::max(gzip, coding.q);
+    if (coding.type == "identity") identity = coding.q;
+    if (coding.type == "*") any = coding.q;
+  }
+  if (gzip < 0) gzip = any;
+  return gzip > 0 && gzip >= identity;
 }
 
 std::optional<PageFormat> negotiate_page(std::string_view accept) {

@@ -1,8 +1,18 @@
 #include "mirror/index/render_cache.h"
 
+#include "base/gzip.h"
 #include "base/hash.h"
 
 namespace dae::mirror {
+namespace {
+
+constexpr size_t kFewBytes = 1024;  // it fits in one packet anyway
+
+size_t held_bytes(const RenderedPage& page) {
+  return page.body.size() + page.gzipped.size();
+}
+
+}  // namespace
 
 std::shared_ptr<const RenderedPage> RenderCache::get(const std::string& key, int64_t revision,
                                                      const std::function<std::string()>& render) {
@@ -17,6 +27,7 @@ std::shared_ptr<const RenderedPage> RenderCache::get(const std::string& key, int
   auto page = std::make_shared<RenderedPage>();
   page->revision = revision;
   page->body = render();
+  if (page->body.size() > kFewBytes) page->gzipped = gzip(page->body);
   page->etag = Digest::of(page->body).short_hex(32);
   keep(key, page);
   return page;
@@ -25,14 +36,14 @@ std::shared_ptr<const RenderedPage> RenderCache::get(const std::string& key, int
 void RenderCache::keep(const std::string& key, const std::shared_ptr<const RenderedPage>& page) {
   std::lock_guard lock(mutex_);
   const auto drop = [&](std::list<Entry>::iterator entry) {
-    held_bytes_ -= entry->page->body.size();
+    held_bytes_ -= held_bytes(*entry->page);
     by_key_.erase(entry->key);
     recent_.erase(entry);
   };
   if (const auto old = by_key_.find(key); old != by_key_.end()) drop(old->second);
   recent_.push_front({key, page});
   by_key_[key] = recent_.begin();
-  held_bytes_ += page->body.size();
+  held_bytes_ += held_bytes(*page);
   while (held_bytes_ > capacity_bytes_ && !recent_.empty()) drop(std::prev(recent_.end()));
 }
 

@@ -12,7 +12,8 @@ namespace dae::mirror {
 struct RenderedPage {
   int64_t revision = 0;
   std::string body;
-  std::string etag;  // of the bytes: equal pages keep their validator whatever the revision
+  std::string gzipped;  // the same bytes; empty when they are so few that it is not worth it
+  std::string etag;     // of the bytes: equal pages keep their validator whatever the revision
 };
 
 // Thread-safe; the least recently asked page goes first when `capacity_bytes` is passed.

@@ -47,5 +47,16 @@ TEST(Negotiation, AMalformedQualityDoesNotCount) {
   EXPECT_EQ(negotiate_page(";;;,,,"), std::nullopt);
 }
 
+TEST(Negotiation, ChoosesGzipByItsQValue) {
+  for (const char* yes :
+       {"gzip", "gzip, deflate", "br;q=1.0, gzip;q=0.8", "*", "identity;q=0.5, gzip", "GZIP;q=0.1", "x-gzip"}) {
+    EXPECT_TRUE(prefers_gzip(yes)) << yes;
+  }
+  for (const char* no :
+       {"", "identity", "gzip;q=0", "br", "gzip;q=0.5, identity", "*;q=0", "gzip;q=2", "*, gzip;q=0"}) {
+    EXPECT_FALSE(prefers_gzip(no)) << no;
+  }
+}
+
 }  // namespace
 }  // namespace dae::mirror
