@@ -6,7 +6,8 @@
 namespace dae::mirror {
 namespace {
 
-// `projects.revision` grows with every change of what a page says; rendered pages are cached by it.
+// `projects.revision` grows with every change of what a page says; rendered pages are cached by it. A project without a
+// `document` is not there.
 // `known` outlives the pages: what was learned about a file by having held it.
 // `digests`: names of content by other algorithms than sha256, which is the blob store's; elsewhere such a name stands
 // as "<algorithm>:<hex>" where sha256 is bare hex.
@@ -80,6 +81,55 @@ CREATE TABLE uploads(
 CREATE TABLE digests(
   digest TEXT PRIMARY KEY,
   sha256 TEXT NOT NULL) WITHOUT ROWID;
+)sql",
+    // An index is a history of documents. `projects` is its head and what is to be known for asking upstream again;
+    // `places` says where the files of the head stand. Pages of the time before are fetched again.
+    R"sql(
+DROP TABLE files;
+DROP TABLE projects;
+CREATE TABLE projects(
+  id INTEGER PRIMARY KEY,
+  index_name TEXT NOT NULL,
+  name TEXT NOT NULL,
+  document TEXT NOT NULL DEFAULT '',
+  serial INTEGER NOT NULL DEFAULT 0,
+  etag TEXT NOT NULL DEFAULT '',
+  last_modified TEXT NOT NULL DEFAULT '',
+  fetched_ms INTEGER NOT NULL DEFAULT 0,
+  fresh_until_ms INTEGER NOT NULL DEFAULT 0,
+  revision INTEGER NOT NULL DEFAULT 1,
+  UNIQUE(index_name, name));
+CREATE TABLE documents(
+  sha256 TEXT PRIMARY KEY,
+  size_bytes INTEGER NOT NULL,
+  gzipped BLOB NOT NULL);
+CREATE TABLE revisions(
+  index_name TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  made_ms INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY(index_name, revision)) WITHOUT ROWID;
+CREATE TABLE entries(
+  index_name TEXT NOT NULL,
+  name TEXT NOT NULL,
+  from_revision INTEGER NOT NULL,
+  to_revision INTEGER,
+  document TEXT NOT NULL,
+  serial INTEGER NOT NULL,
+  PRIMARY KEY(index_name, name, from_revision)) WITHOUT ROWID;
+CREATE INDEX entries_by_document ON entries(document);
+CREATE TABLE places(
+  sha256 TEXT NOT NULL,
+  file TEXT NOT NULL,
+  index_name TEXT NOT NULL,
+  project TEXT NOT NULL,
+  PRIMARY KEY(sha256, file, index_name, project)) WITHOUT ROWID;
+CREATE TABLE snapshots(
+  id TEXT PRIMARY KEY,
+  index_name TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  made_ms INTEGER NOT NULL,
+  note TEXT NOT NULL) WITHOUT ROWID;
 )sql",
 };
 
