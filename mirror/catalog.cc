@@ -11,6 +11,8 @@ namespace {
 // `known` outlives the pages: what was learned about a file by having held it.
 // `digests`: names of content by other algorithms than sha256, which is the blob store's; elsewhere such a name stands
 // as "<algorithm>:<hex>" where sha256 is bare hex.
+// `runs`: what sync, verify and gc did; a run that was killed has no end. `verify_mark`: where an unfinished
+// verification is, all blobs up to `position` have been hashed.
 // `tags.deleted` keeps a removed tag of an immutable repository from ever naming something else.
 const std::vector<std::string> kMigrations = {
     R"sql(
@@ -130,6 +132,23 @@ CREATE TABLE snapshots(
   revision INTEGER NOT NULL,
   made_ms INTEGER NOT NULL,
   note TEXT NOT NULL) WITHOUT ROWID;
+)sql",
+    R"sql(
+CREATE TABLE runs(
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  index_name TEXT NOT NULL DEFAULT '',
+  started_ms INTEGER NOT NULL,
+  ended_ms INTEGER,
+  result TEXT NOT NULL DEFAULT '',
+  counts TEXT NOT NULL DEFAULT '{}');
+CREATE INDEX runs_by_kind ON runs(kind, index_name, started_ms);
+CREATE TABLE verify_mark(
+  id INTEGER PRIMARY KEY CHECK(id = 1),
+  position TEXT NOT NULL,
+  started_ms INTEGER NOT NULL,
+  scope TEXT NOT NULL,
+  counts TEXT NOT NULL);
 )sql",
 };
 
