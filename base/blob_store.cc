@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@ namespace dae {
 namespace {
 
 constexpr mode_t kBlobMode = 0444;
+constexpr std::string_view kAside = ".removed";
 constexpr size_t kCopyBytes = 256 << 10;
 
 [[noreturn]] void fail(std::string_view action, const Path& path) {
@@ -83,7 +85,7 @@ class DiskBlobStore final : public BlobStore {
   Digest adopt(const Path& file, const std::optional<Digest>& expected) override {
     const Digest digest = sha256_file(file);
     require_equal(digest, expected);
-    if (size_bytes(digest) == file_info(file)->size_bytes) {
+    if (size_bytes(digest) == file_info(file)->size_bytes && touch(digest)) {
       remove_file(file);
       return digest;
     }
@@ -103,6 +105,10 @@ class DiskBlobStore final : public BlobStore {
   void adopt_part(const Path& part, const Digest& digest) override { store_file(part, digest); }
 
   bool remove(const Digest& digest) override { return remove_file(path(digest)); }
+  bool touch(const Digest& digest) override;
+  bool remove_untouched(const Digest& digest, int64_t since_ms) override;
+  uint64_t tidy(int64_t since_ms) override;
+  std::vector<StoredBlob> list(std::string_view first_two_digits) const override;
 
   void for_each(const std::function<void(const Digest&, uint64_t)>& visit) const override {
     for (const std::string& shard : list_dir(root_ / "sha256")) {
@@ -182,7 +188,8 @@ Digest DiskBlobStore::copy_in(const Path& file, const std::optional<Digest>& exp
 Digest DiskBlobWriter::commit(const std::optional<Digest>& expected) {
   DAE_CHECK(fd_.valid());
   const Digest digest = hash_.finish();
-  if ((expected && *expected != digest) || store_.size_bytes(digest) == size_bytes_) {
+  const bool wrong = expected && *expected != digest;
+  if (wrong || (store_.size_bytes(digest) == size_bytes_ && store_.touch(digest))) {
     ::unlink(path_.c_str());
     fd_.reset();
     require_equal(digest, expected);
@@ -193,11 +200,66 @@ Digest DiskBlobWriter::commit(const std::optional<Digest>& expected) {
   return digest;
 }
 
+bool DiskBlobStore::touch(const Digest& digest) {
+  if (!has(digest)) return false;
+  if (::utimensat(AT_FDCWD, path(digest).c_str(), nullptr, 0) == 0) return true;
+  if (errno != ENOENT) fail("touch", path(digest));
+  return false;
+}
+
+// Set aside, looked at, and only then removed: a touch between the look and the removal would go unseen. The name aside
+// leads back, for tidy() after a kill.
+bool DiskBlobStore::remove_untouched(const Digest& digest, int64_t since_ms) {
+  const auto untouched = [&](const Path& file) {
+    const auto info = file_info(file);
+    return info && info->is_file() && info->mtime_ns / 1'000'000 < since_ms;
+  };
+  if (!untouched(path(digest))) return false;
+  const Path aside = root_ / "tmp" / (digest.hex() + std::string(kAside));
+  if (::rename(path(digest).c_str(), aside.c_str()) != 0) {
+    if (errno != ENOENT) fail("set aside", path(digest));
+    return false;
+  }
+  if (!untouched(aside)) {
+    rename_path(aside, path(digest));
+    return false;
+  }
+  return remove_file(aside);
+}
+
+uint64_t DiskBlobStore::tidy(int64_t since_ms) {
+  uint64_t freed_bytes = 0;
+  for (const std::string& name : list_dir(root_ / "tmp")) {
+    const Path file = root_ / "tmp" / name;
+    const auto info = file_info(file);
+    if (!info || !info->is_file()) continue;
+    const std::string hex = name.substr(0, std::min(name.find('.'), name.size()));
+    if (Digest::is_valid(hex) && name == hex + std::string(kAside)) {
+      const Digest digest = Digest::parse(hex);
+      if (!has(digest)) rename_path(file, path(digest));
+    } else if (info->mtime_ns / 1'000'000 < since_ms && remove_file(file)) {
+      freed_bytes += info->size_bytes;
+    }
+  }
+  return freed_bytes;
+}
+
+std::vector<StoredBlob> DiskBlobStore::list(std::string_view first_two_digits) const {
+  std::vector<StoredBlob> found;
+  const Path shard = root_ / "sha256" / first_two_digits;
+  for (const std::string& name : list_dir(shard)) {
+    if (!Digest::is_valid(name)) continue;
+    const auto info = file_info(shard / name);
+    if (info && info->is_file()) found.push_back({Digest::parse(name), info->size_bytes, info->mtime_ns / 1'000'000});
+  }
+  return found;
+}
+
 }  // namespace
 
 Digest BlobStore::put(std::string_view bytes) {
   const Digest digest = Digest::of(bytes);
-  if (has(digest)) return digest;
+  if (touch(digest)) return digest;
   const auto blob = writer();
   blob->write(bytes);
   return blob->commit(digest);

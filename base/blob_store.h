@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/fs.h"
 #include "base/hash.h"
@@ -26,6 +27,14 @@ class BlobWriter {
   virtual Digest commit(const std::optional<Digest>& expected = {}) = 0;
 };
 
+struct StoredBlob {
+  Digest digest;  // what its name says
+  uint64_t size_bytes = 0;
+  int64_t touched_ms = 0;  // written, or put again, or touch()ed
+};
+
+// A sweeper beside writers removes only what was not touched for a while. Hence: putting bytes that exist touches them,
+// and who relies on bytes that it did not put calls touch() first.
 class BlobStore {
  public:
   virtual ~BlobStore() = default;
@@ -45,6 +54,14 @@ class BlobStore {
   // Gives a part its name. Whoever wrote it has checked the digest.
   virtual void adopt_part(const Path& part, const Digest& digest) = 0;
   virtual bool remove(const Digest& digest) = 0;
+  virtual bool touch(const Digest& digest) = 0;  // false: not there
+  // False: it was touched at `since_ms` or later, even while this runs, or is not there.
+  virtual bool remove_untouched(const Digest& digest, int64_t since_ms) = 0;
+  // Ends what was killed amid remove_untouched(), and removes what killed writers left before `since_ms`. The bytes
+  // freed.
+  virtual uint64_t tidy(int64_t since_ms) = 0;
+  // Those whose digest begins with these two digits, in order; damaged ones too.
+  virtual std::vector<StoredBlob> list(std::string_view first_two_digits) const = 0;
   virtual void for_each(const std::function<void(const Digest&, uint64_t size_bytes)>& visit) const = 0;
   // Re-hashes the stored bytes; false when they are not what the name says.
   bool verify(const Digest& digest) const;

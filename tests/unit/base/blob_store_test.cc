@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <functional>
 #include <thread>
 
 #include "base/error.h"
@@ -125,6 +127,69 @@ TEST_F(BlobStoreTest, LetsManyWriteTheSameBytes) {
   });
   EXPECT_EQ(blobs, 5);
   EXPECT_TRUE(leftovers().empty());
+}
+
+TEST_F(BlobStoreTest, PuttingWhatExistsTouchesIt) {
+  const Path file = dir_.path() / "file";
+  const std::vector<std::function<void()>> ways = {
+      [&] { store_->put("hello"); },
+      [&] {
+        const auto writer = store_->writer();
+        writer->write("hello");
+        writer->commit();
+      },
+      [&] {
+        write_file_atomic(file, "hello");
+        store_->adopt(file);
+      },
+      [&] {
+        write_file_atomic(file, "hello");
+        store_->copy_in(file);
+      },
+      [&] { EXPECT_TRUE(store_->touch(Digest::of("hello"))); },
+  };
+  const Digest digest = store_->put("hello");
+  for (const auto& put_again : ways) {
+    std::filesystem::last_write_time(store_->path(digest),
+                                     std::filesystem::file_time_type::clock::now() - std::chrono::hours(5));
+    const int64_t old_ms = store_->list(digest.hex().substr(0, 2)).at(0).touched_ms;
+    put_again();
+    EXPECT_GT(store_->list(digest.hex().substr(0, 2)).at(0).touched_ms, old_ms + 4 * 3'600'000);
+  }
+  EXPECT_FALSE(store_->touch(Digest::of("nothing")));
+}
+
+TEST_F(BlobStoreTest, RemovesOnlyWhatWasNotTouchedSince) {
+  const Digest digest = store_->put("hello");
+  const int64_t touched_ms = store_->list(digest.hex().substr(0, 2)).at(0).touched_ms;
+  EXPECT_FALSE(store_->remove_untouched(digest, touched_ms));
+  EXPECT_EQ(store_->read(digest), "hello");
+  EXPECT_TRUE(store_->remove_untouched(digest, touched_ms + 1));
+  EXPECT_FALSE(store_->has(digest));
+  EXPECT_FALSE(store_->remove_untouched(digest, touched_ms + 1));
+  EXPECT_TRUE(leftovers().empty());
+}
+
+TEST_F(BlobStoreTest, TidiesUpAfterKills) {
+  const Digest digest = store_->put("hello");
+  const Path tmp = dir_.path() / "blobs" / "tmp";
+  rename_path(store_->path(digest), tmp / (digest.hex() + ".removed"));
+  write_file_atomic(tmp / "old", "12345");
+  write_file_atomic(tmp / "new", "123");
+  std::filesystem::last_write_time(tmp / "old", std::filesystem::file_time_type::clock::now() - std::chrono::hours(5));
+  EXPECT_EQ(store_->tidy(file_info(tmp / "new")->mtime_ns / 1'000'000 - 3'600'000), 5u);
+  EXPECT_EQ(store_->read(digest), "hello");
+  EXPECT_EQ(leftovers(), std::vector<std::string>{"new"});
+}
+
+TEST_F(BlobStoreTest, ListsDamagedBlobsToo) {
+  const Digest digest = store_->put("hello");
+  remove_file(store_->path(digest));
+  write_file_atomic(store_->path(digest), "");
+  const std::vector<StoredBlob> found = store_->list(digest.hex().substr(0, 2));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].digest, digest);
+  EXPECT_EQ(found[0].size_bytes, 0u);
 }
 
 }  // namespace
