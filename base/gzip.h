@@ -6,5 +6,7 @@
 namespace dae {
 
 std::string gzip(std::string_view bytes);
+// Of one member. Throws Error bad_input when it is none, or unpacks to more than `limit_bytes`.
+std::string gunzip(std::string_view packed, size_t limit_bytes);
 
 }  // namespace dae

@@ -150,6 +150,26 @@ CREATE TABLE verify_mark(
   scope TEXT NOT NULL,
   counts TEXT NOT NULL);
 )sql",
+    R"sql(
+CREATE TABLE audit(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at_ms INTEGER NOT NULL,
+  who TEXT NOT NULL,
+  action TEXT NOT NULL,
+  index_name TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  details TEXT NOT NULL DEFAULT '{}');
+CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is only added to'); END;
+CREATE TRIGGER audit_holds BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is only added to'); END;
+CREATE TABLE allowances(
+  index_name TEXT NOT NULL,
+  project TEXT NOT NULL,
+  version TEXT NOT NULL,
+  until_ms INTEGER,
+  advisories TEXT NOT NULL,
+  PRIMARY KEY(index_name, project, version)) WITHOUT ROWID;
+)sql",
 };
 
 }  // namespace

@@ -35,24 +35,37 @@ FileStore::Listed FileStore::find(const Digest& digest, const std::string& name)
   throw gone(name);
 }
 
+std::shared_ptr<GrowingFile> FileStore::open(const Digest& digest, const std::string& name) {
+  const Listed listed = find(digest, name);
+  if (blobs_.has(digest)) return nullptr;
+  if (listed.index->frozen()) throw not_kept(name);
+  const Gate::Pass pass(gate_);
+  return file_flights_.open(digest, fetch_of(listed, digest));
+}
+
+std::optional<uint64_t> FileStore::size_bytes(const Digest& digest, const std::string& name) {
+  const Listed listed = find(digest, name);
+  if (const auto held = blobs_.size_bytes(digest)) return held;
+  if (listed.index->frozen()) throw not_kept(name);
+  return listed.row.size_bytes;
+}
+
 Digest FileStore::package(const Digest& digest, const std::string& name) {
   const Listed listed = find(digest, name);
   if (blobs_.has(digest)) return digest;
   if (listed.index->frozen()) throw not_kept(name);
   const Gate::Pass pass(gate_);
-  pull(listed, digest);
+  file_flights_.complete(digest, fetch_of(listed, digest));
   return digest;
 }
 
-void FileStore::pull(const Listed& listed, const Digest& digest) {
-  file_flights_.run(digest.hex(), [&] {
-    if (blobs_.has(digest)) return true;
-    if (!listed.index->upstream().fetch_file(listed.row.url, digest, listed.row.size_bytes, blobs_)) {
+FileFlights::Fetch FileStore::fetch_of(const Listed& listed, const Digest& digest) {
+  return [this, listed, digest](const FileWatch& watch) {
+    if (!listed.index->upstream().fetch_file(listed.row.url, digest, listed.row.size_bytes, blobs_, watch)) {
       throw Error(ErrorKind::not_found, "upstream lists this file but does not have it", redact_url(listed.row.url));
     }
     if (!listed.row.size_bytes) pages_.learn_size(digest, blobs_.size_bytes(digest).value_or(0));
-    return true;
-  });
+  };
 }
 
 Digest FileStore::metadata(const Digest& digest, const std::string& name) {
@@ -113,7 +126,7 @@ std::optional<Digest> FileStore::fetched_metadata(const Listed& listed, const st
 }
 
 Digest FileStore::extracted_metadata(const Listed& listed, const Digest& digest, const std::string& name) {
-  if (!blobs_.has(digest)) pull(listed, digest);
+  if (!blobs_.has(digest)) file_flights_.complete(digest, fetch_of(listed, digest));
   std::string text;
   try {
     text = read_wheel_metadata(blobs_.path(digest), name);

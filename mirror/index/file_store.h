@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/blob_store.h"
+#include "mirror/index/file_flights.h"
 #include "mirror/index/pull_through.h"
 
 namespace dae::mirror {
@@ -16,7 +17,11 @@ using Indexes = std::map<std::string, std::unique_ptr<PullThroughIndex>, std::le
 class FileStore {
  public:
   FileStore(const Indexes& indexes, PageStore& pages, BlobStore& blobs, Metrics& metrics, Gate& gate)
-      : indexes_(indexes), pages_(pages), blobs_(blobs), metrics_(metrics), gate_(gate) {}
+      : indexes_(indexes), pages_(pages), blobs_(blobs), metrics_(metrics), gate_(gate), file_flights_(blobs) {}
+  // The file as soon as some of it is here. nullptr: it is whole, the blob of its digest.
+  std::shared_ptr<GrowingFile> open(const Digest& digest, const std::string& name);
+  // What the index, or the blob, says of the size of a file that package() would answer with.
+  std::optional<uint64_t> size_bytes(const Digest& digest, const std::string& name);
   // The digest of the blob that holds the answer; it is there.
   Digest package(const Digest& digest, const std::string& name);
   Digest metadata(const Digest& digest, const std::string& name);
@@ -27,7 +32,7 @@ class FileStore {
     PullThroughIndex* index;
   };
   Listed find(const Digest& digest, const std::string& name);
-  void pull(const Listed& listed, const Digest& digest);
+  FileFlights::Fetch fetch_of(const Listed& listed, const Digest& digest);
   Digest pull_metadata(const Digest& digest, const std::string& name);
   std::optional<Digest> announced_metadata(const Listed& listed);
   std::optional<Digest> fetched_metadata(const Listed& listed, const std::string& name);
@@ -38,8 +43,8 @@ class FileStore {
   BlobStore& blobs_;
   Metrics& metrics_;
   Gate& gate_;
-  SingleFlight<bool> file_flights_;
   SingleFlight<Digest> metadata_flights_;
+  FileFlights file_flights_;  // last: its threads use the above
 };
 
 // METADATA of the wheel, verbatim. Throws Error bad_input when the archive is none, or has not exactly one.

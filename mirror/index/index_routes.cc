@@ -16,6 +16,8 @@ constexpr const char* kStaleCaching = "public, max-age=30";
 constexpr const char* kAbsentCaching = "public, max-age=60";
 constexpr const char* kFileCaching = "public, max-age=31536000, immutable";
 
+constexpr std::string_view kMetadataSuffix = ".metadata";
+
 constexpr int64_t kAlways = std::numeric_limits<int64_t>::max();
 
 // With how long it holds as long as the catalog stays as it is; 0: it depends on more.
@@ -163,24 +165,51 @@ Answer simple(IndexService& service, PullThroughIndex& index, const ServerReques
                       prefers_gzip(request.headers.get("Accept-Encoding")));
 }
 
+// A part that does not reach the file's end could be right for its reader although the file turns out wrong.
+bool reaches_the_end(const ServerRequest& request) {
+  const std::string_view range = request.headers.get("Range");
+  return range.empty() || (range.starts_with("bytes=") && range.ends_with('-') && range.size() > 7);
+}
+
+// Whatever of it is here or on its way; HEAD fetches nothing whose size is known.
+void attach_package(IndexService& service, const ServerRequest& request, const Digest& digest, const std::string& file,
+                    ServerResponse* response) {
+  if (request.method == "HEAD") {
+    const auto size_bytes = service.files.size_bytes(digest, file);
+    if (size_bytes && !service.blobs.has(digest)) response->growing = std::make_shared<GrowingFile>(*size_bytes);
+  } else if (reaches_the_end(request)) {
+    response->growing = service.files.open(digest, file);
+  }
+  if (!response->growing) response->file = service.blobs.path(service.files.package(digest, file));
+}
+
+bool has_suffix(const std::string& file, std::string_view suffix) {
+  return file.size() > suffix.size() && file.ends_with(suffix);
+}
+
 Answer package(IndexService& service, const ServerRequest& request) {
   const std::string &prefix = request.captures.at(0), &hex = request.captures.at(1), &file = request.captures.at(2);
   const bool known_form = Digest::is_valid(hex) && hex.size() == 64 && Digest::parse(hex).hex() == hex &&
                           hex.substr(0, 2) == prefix && resolver::is_safe_file_name(file);
   if (!known_form) return ServerResponse::not_found(request.path);
-  const std::string_view suffix = ".metadata";
-  const bool metadata = file.size() > suffix.size() && file.ends_with(suffix);
   const Digest digest = Digest::parse(hex);
-  const Digest held = metadata ? service.files.metadata(digest, file.substr(0, file.size() - suffix.size()))
-                               : service.files.package(digest, file);
   ServerResponse response;
-  response.file = service.blobs.path(held);
-  response.etag = held.hex();
-  response.headers.set("Content-Type", metadata ? "text/plain; charset=utf-8" : "application/octet-stream");
-  // Metadata that was never announced with a hash may still be replaced by what upstream announces later.
-  response.headers.set("Cache-Control", metadata ? kPageCaching : kFileCaching);
+  response.etag = hex;
+  response.headers.set("Content-Type", "application/octet-stream");
+  response.headers.set("Cache-Control", kFileCaching);
   response.headers.set("X-Content-Type-Options", "nosniff");
-  return {std::move(response), kAlways};
+  if (has_suffix(file, kMetadataSuffix)) {
+    const Digest held = service.files.metadata(digest, file.substr(0, file.size() - kMetadataSuffix.size()));
+    response.file = service.blobs.path(held);
+    response.etag = held.hex();
+    response.headers.set("Content-Type", "text/plain; charset=utf-8");
+    // Metadata that was never announced with a hash may still be replaced by what upstream announces later.
+    response.headers.set("Cache-Control", kPageCaching);
+  } else {
+    attach_package(service, request, digest, file, &response);
+  }
+  const bool on_its_way = response.growing != nullptr;
+  return {std::move(response), on_its_way ? 0 : kAlways};
 }
 
 Route route_to(IndexService& service, std::string pattern, std::function<Answer(const ServerRequest&)> handle) {

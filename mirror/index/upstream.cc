@@ -125,46 +125,57 @@ UpstreamPage Upstream::page(const std::string& project, const std::string& etag,
   return result;
 }
 
+std::shared_ptr<PartialDownload> Upstream::begin_file(Download want, const Path& part, const FileWatch& watch) {
+  const auto begin_at = [&](const Path& at) {
+    if (watch.on_progress) {
+      want.on_progress = [watch, at](uint64_t done, uint64_t total) { watch.on_progress(at, done, total); };
+    }
+    return PartialDownload::begin(want, at);
+  };
+  if (auto file = begin_at(part)) return file;
+  // Another process is at it: this one does not wait for it.
+  Path own = part;
+  own += "-" + random_hex(8);
+  if (auto file = begin_at(own)) return file;
+  throw Error(ErrorKind::io, "cannot lock the unfinished file", own);
+}
+
 bool Upstream::fetch_file(const std::string& url, const Digest& digest, std::optional<uint64_t> size_bytes,
-                          BlobStore& blobs) {
+                          BlobStore& blobs, const FileWatch& watch) {
   const Root& index = root();
-  const uint64_t limit = size_bytes.value_or(limits_.file_limit_bytes);
-  const auto over_limit = [&] {
-    return Error(ErrorKind::network, "upstream's file is larger than it may be", redact_url(url),
-                 "the limit is what the index announces, else `limits.file` of mirror.yaml");
-  };
-  if (limit > limits_.file_limit_bytes) throw over_limit();
-  auto writer = blobs.writer();
-  HttpRequest request;
-  request.url = with_credentials(index, url);
-  // A content coding would be undone on the way, and the digest is of the bytes as published.
-  request.headers.add("Accept-Encoding", "identity");
-  request.timeout_ms = kFileTimeoutMs;
-  request.body_limit_bytes = limit;
-  request.on_restart = [&] { writer->restart(); };
-  request.on_body = [&](std::string_view piece) {
-    if (writer->size_bytes() + piece.size() > limit) throw over_limit();
-    writer->write(piece);
-  };
-  const HttpResponse response = send(index, std::move(request));
-  if (response.status == 404 || response.status == 410) return false;
-  if (!response.ok()) {
-    metrics_.upstream_errors += 1;
-    throw answered(url, response.status);
+  if (size_bytes.value_or(0) > limits_.file_limit_bytes) {
+    throw Error(ErrorKind::network, "upstream's file is larger than it may be", redact_url(url),
+                "`limits.file` of mirror.yaml is the limit");
   }
-  metrics_.file_fetches += 1;
-  metrics_.upstream_bytes += writer->size_bytes();
+  Download want{.url = with_credentials(index, url), .digest = digest, .size_bytes = size_bytes};
+  want.limit_bytes = limits_.file_limit_bytes;
+  want.on_restart = watch.on_restart;
+  want.stop = watch.stop;
   try {
-    writer->commit(digest);
+    const auto file = begin_file(std::move(want), blobs.part(digest), watch);
+    const uint64_t kept_bytes = file->done_bytes();
+    while (!file->complete()) {
+      HttpRequest request = file->request();
+      request.timeout_ms = kFileTimeoutMs;
+      const auto pause_ms = file->take_answer(index.transport->send_async(std::move(request)));
+      if (pause_ms) SystemClock().sleep_ms(*pause_ms);
+    }
+    metrics_.file_fetches += 1;
+    metrics_.upstream_bytes += file->done_bytes() - std::min(kept_bytes, file->done_bytes());
+    blobs.adopt_part(file->part(), digest);
+    return true;
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::verification) throw;
+    if (error.kind() == ErrorKind::not_found) return false;
+    if (error.kind() == ErrorKind::io) throw;
     metrics_.upstream_errors += 1;
-    log_error("upstream's file does not have the digest that its index announces",
-              {{"url", redact_url(url)}, {"sha256", digest.hex()}});
-    throw Error(ErrorKind::network, "upstream's bytes do not have the sha256 that its index announces", redact_url(url),
-                "nothing was stored; tell whoever runs the upstream index");
+    if (error.kind() != ErrorKind::verification) {
+      throw Error(ErrorKind::network, error.message(), redact_url(url), error.hint()).because(error.cause());
+    }
+    log_error("upstream's file is not what its index announces",
+              {{"url", redact_url(url)}, {"sha256", digest.hex()}, {"why", error.what()}});
+    throw Error(ErrorKind::network, "upstream's bytes do not have the sha256 or the size that its index announces",
+                redact_url(url), "nothing was stored; tell whoever runs the upstream index");
   }
-  return true;
 }
 
 std::optional<std::string> Upstream::fetch_metadata(const std::string& file_url) {

@@ -1,5 +1,7 @@
 #pragma once
 // The index that a pull-through index is a mirror of: where it is and how it is asked. Keeps nothing.
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -7,6 +9,7 @@
 
 #include "base/blob_store.h"
 #include "base/http_client.h"
+#include "base/partial_download.h"
 #include "base/process.h"
 #include "mirror/metrics.h"
 #include "mirror/mirror.h"
@@ -22,6 +25,14 @@ struct UpstreamPage {
   int64_t fresh_ms = 0;  // how long it may be answered without asking again
 };
 
+// Who looks on while a file is fetched; called on the HTTP client's thread.
+struct FileWatch {
+  // Of `part`, so many bytes are there, of `total`; 0: nobody knows.
+  std::function<void(const Path& part, uint64_t done, uint64_t total)> on_progress;
+  std::function<void()> on_restart;               // what came so far does not count
+  std::shared_ptr<const std::atomic<bool>> stop;  // once true the fetch ends with the next bytes
+};
+
 // Thread-safe.
 class Upstream {
  public:
@@ -32,9 +43,11 @@ class Upstream {
   // `patient`: try again on trouble; without, somebody has a kept page to answer with.
   UpstreamPage page(const std::string& project, const std::string& etag, const std::string& last_modified,
                     bool patient);
-  // Streams the file into the blob store. Bytes that do not have this digest are never kept: Error network.
+  // Streams the file into the blob store, from where an earlier attempt ended. Bytes that do not have this digest are
+  // never kept: Error network.
   // False: upstream has no such file.
-  bool fetch_file(const std::string& url, const Digest& digest, std::optional<uint64_t> size_bytes, BlobStore& blobs);
+  bool fetch_file(const std::string& url, const Digest& digest, std::optional<uint64_t> size_bytes, BlobStore& blobs,
+                  const FileWatch& watch = {});
   // A small file, wholly; nullopt: upstream has no such file.
   std::optional<std::string> fetch_metadata(const std::string& file_url);
 
@@ -48,6 +61,7 @@ class Upstream {
   const Root& root();
   std::string with_credentials(const Root& root, const std::string& url) const;
   HttpResponse send(const Root& root, HttpRequest request);
+  std::shared_ptr<PartialDownload> begin_file(Download want, const Path& part, const FileWatch& watch);
 
   IndexConfig config_;
   MirrorConfig limits_;

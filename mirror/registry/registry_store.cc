@@ -57,7 +57,7 @@ std::optional<Digest> RegistryStore::blob_anywhere(const ContentDigest& digest) 
     if (!known && !digest.is_sha256()) return std::nullopt;
     Digest stored = known ? Digest::parse(other.text(0)) : digest.sha256();
     Statement row = db.prepare(
-        "SELECT 1 FROM repository_blobs WHERE digest = ?1 UNION ALL SELECT 1 FROM files WHERE sha256 = ?2 LIMIT 1");
+        "SELECT 1 FROM repository_blobs WHERE digest = ?1 UNION ALL SELECT 1 FROM places WHERE sha256 = ?2 LIMIT 1");
     row.bind(1, digest.row()).bind(2, stored.hex());
     if (!row.step()) return std::nullopt;
     return stored;
