@@ -13,6 +13,7 @@ namespace {
 // as "<algorithm>:<hex>" where sha256 is bare hex.
 // `runs`: what sync, verify and gc did; a run that was killed has no end. `verify_mark`: where an unfinished
 // verification is, all blobs up to `position` have been hashed.
+// `uploaded` keeps every name that an upload ever had in an index, by its normal form, whatever becomes of the file.
 // `tags.deleted` keeps a removed tag of an immutable repository from ever naming something else.
 const std::vector<std::string> kMigrations = {
     R"sql(
@@ -169,6 +170,35 @@ CREATE TABLE allowances(
   until_ms INTEGER,
   advisories TEXT NOT NULL,
   PRIMARY KEY(index_name, project, version)) WITHOUT ROWID;
+)sql",
+    R"sql(
+CREATE TABLE tokens(
+  id TEXT PRIMARY KEY,
+  secret_sha256 TEXT NOT NULL,
+  index_name TEXT NOT NULL,
+  projects TEXT NOT NULL,
+  note TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  expires_ms INTEGER,
+  revoked_ms INTEGER,
+  last_used_ms INTEGER,
+  quota_bytes INTEGER,
+  quota_files INTEGER) WITHOUT ROWID;
+CREATE TABLE token_use(
+  token TEXT NOT NULL,
+  day INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  files INTEGER NOT NULL,
+  PRIMARY KEY(token, day)) WITHOUT ROWID;
+CREATE TABLE uploaded(
+  index_name TEXT NOT NULL,
+  key TEXT NOT NULL,
+  project TEXT NOT NULL,
+  file TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  token TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  PRIMARY KEY(index_name, key)) WITHOUT ROWID;
 )sql",
 };
 
