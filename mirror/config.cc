@@ -3,14 +3,15 @@
 #include <set>
 
 #include "base/strings.h"
+#include "mirror/config_values.h"
 #include "mirror/mirror.h"
+#include "mirror/sync/settings.h"
 
 namespace dae::mirror {
 namespace {
 
 // Promised by the format for later; refusing them by name is kinder than "unknown key".
-constexpr std::array kLaterIndexKeys = {"include", "exclude", "pythons",   "platforms", "latest", "cooldown",
-                                        "exempt",  "uploads", "immutable", "overlay",   "claims"};
+constexpr std::array kLaterIndexKeys = {"cooldown", "exempt", "uploads", "immutable", "overlay", "claims"};
 
 void refuse_later_keys(Reader& reader) {
   for (const char* key : kLaterIndexKeys) {
@@ -58,45 +59,19 @@ IndexConfig parse_index(const Reader& parent, const std::string& name, const Val
   index.name = name;
   if (const Value* mode = reader.optional("mode")) {
     index.mode = mode->as_string();
-    if (index.mode == "sync") throw reader.error_at(*mode, "`mode: sync` is not supported yet");
-    if (index.mode != "pull-through") {
-      throw reader.error_at(*mode, "unknown mode `" + index.mode + "`", "the mode there is: `pull-through`");
+    if (index.mode != "pull-through" && index.mode != "sync") {
+      throw reader.error_at(*mode, "unknown mode `" + index.mode + "`", "the modes: `pull-through`, `sync`");
     }
   }
   if (const Value* upstream = reader.optional("upstream")) index.upstream = parse_upstream(reader, *upstream);
   if (const Value* frozen = reader.optional("frozen")) index.frozen = frozen->as_bool();
+  if (index.mode == "sync") {
+    index.sync = std::make_shared<sync::SyncSettings>(sync::parse_sync_settings(reader));
+  } else {
+    sync::refuse_sync_settings(reader);
+  }
   reader.finish();
   return index;
-}
-
-// "64MiB", "200 MB", "4GiB", or plain bytes.
-uint64_t parse_size(const Reader& reader, const Value& value) {
-  static constexpr std::array<std::pair<std::string_view, uint64_t>, 7> units = {{{"KiB", 1ull << 10},
-                                                                                  {"MiB", 1ull << 20},
-                                                                                  {"GiB", 1ull << 30},
-                                                                                  {"KB", 1'000},
-                                                                                  {"MB", 1'000'000},
-                                                                                  {"GB", 1'000'000'000},
-                                                                                  {"B", 1}}};
-  std::string_view text;
-  uint64_t unit = 1;
-  std::optional<int64_t> number;
-  if (value.is_integer()) {
-    number = value.as_integer();
-  } else {
-    text = trim(value.as_string());
-    for (const auto& [suffix, factor] : units) {
-      if (text.size() <= suffix.size() || text.substr(text.size() - suffix.size()) != suffix) continue;
-      unit = factor;
-      text = trim(text.substr(0, text.size() - suffix.size()));
-      break;
-    }
-    number = parse_int(text);
-  }
-  if (!number || *number <= 0 || static_cast<uint64_t>(*number) > (1ull << 50) / unit) {
-    throw reader.error_at(value, "a size like `64MiB` is wanted here");
-  }
-  return static_cast<uint64_t>(*number) * unit;
 }
 
 void parse_limits(MirrorConfig& config, Reader limits) {
@@ -125,6 +100,35 @@ void parse_listen(MirrorConfig& config, const Reader& reader, const Value& value
 }
 
 }  // namespace
+
+uint64_t parse_size(const Reader& reader, const Value& value) {
+  static constexpr std::array<std::pair<std::string_view, uint64_t>, 7> units = {{{"KiB", 1ull << 10},
+                                                                                  {"MiB", 1ull << 20},
+                                                                                  {"GiB", 1ull << 30},
+                                                                                  {"KB", 1'000},
+                                                                                  {"MB", 1'000'000},
+                                                                                  {"GB", 1'000'000'000},
+                                                                                  {"B", 1}}};
+  std::string_view text;
+  uint64_t unit = 1;
+  std::optional<int64_t> number;
+  if (value.is_integer()) {
+    number = value.as_integer();
+  } else {
+    text = trim(value.as_string());
+    for (const auto& [suffix, factor] : units) {
+      if (text.size() <= suffix.size() || text.substr(text.size() - suffix.size()) != suffix) continue;
+      unit = factor;
+      text = trim(text.substr(0, text.size() - suffix.size()));
+      break;
+    }
+    number = parse_int(text);
+  }
+  if (!number || *number <= 0 || static_cast<uint64_t>(*number) > (1ull << 50) / unit) {
+    throw reader.error_at(value, "a size like `64MiB` is wanted here");
+  }
+  return static_cast<uint64_t>(*number) * unit;
+}
 
 MirrorConfig parse_mirror_config(const Document& document) {
   Reader reader(document);

@@ -13,11 +13,16 @@
 
 namespace dae::mirror {
 
+namespace sync {
+struct SyncSettings;
+}
+
 struct IndexConfig {
-  std::string name;              // "pypi"
-  std::string upstream = "pip";  // "pip" or a simple root URL
-  std::string mode = "pull-through";
-  bool frozen = false;  // upstream is never asked: what is not kept is not there
+  std::string name;                                     // "pypi"
+  std::string upstream = "pip";                         // "pip" or a simple root URL
+  std::string mode = "pull-through";                    // or "sync"
+  bool frozen = false;                                  // upstream is never asked: what is not kept is not there
+  std::shared_ptr<const sync::SyncSettings> sync = {};  // with mode "sync" alone
 };
 
 struct MirrorConfig {
