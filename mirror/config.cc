@@ -6,12 +6,13 @@
 #include "mirror/config_values.h"
 #include "mirror/mirror.h"
 #include "mirror/sync/settings.h"
+#include "mirror/upload/config.h"
 
 namespace dae::mirror {
 namespace {
 
 // Promised by the format for later; refusing them by name is kinder than "unknown key".
-constexpr std::array kLaterIndexKeys = {"cooldown", "exempt", "uploads", "immutable", "overlay", "claims"};
+constexpr std::array kLaterIndexKeys = {"cooldown", "exempt", "overlay", "claims"};
 
 void refuse_later_keys(Reader& reader) {
   for (const char* key : kLaterIndexKeys) {
@@ -59,12 +60,13 @@ IndexConfig parse_index(const Reader& parent, const std::string& name, const Val
   index.name = name;
   if (const Value* mode = reader.optional("mode")) {
     index.mode = mode->as_string();
-    if (index.mode != "pull-through" && index.mode != "sync") {
-      throw reader.error_at(*mode, "unknown mode `" + index.mode + "`", "the modes: `pull-through`, `sync`");
+    if (index.mode != "pull-through" && index.mode != "sync" && index.mode != "private") {
+      throw reader.error_at(*mode, "unknown mode `" + index.mode + "`", "the modes: `pull-through`, `sync`, `private`");
     }
   }
+  parse_upload_settings(reader, index);
   if (const Value* upstream = reader.optional("upstream")) index.upstream = parse_upstream(reader, *upstream);
-  if (const Value* frozen = reader.optional("frozen")) index.frozen = frozen->as_bool();
+  if (const Value* frozen = reader.optional("frozen")) index.frozen = index.frozen || frozen->as_bool();
   if (index.mode == "sync") {
     index.sync = std::make_shared<sync::SyncSettings>(sync::parse_sync_settings(reader));
   } else {
@@ -77,9 +79,7 @@ IndexConfig parse_index(const Reader& parent, const std::string& name, const Val
 void parse_limits(MirrorConfig& config, Reader limits) {
   if (const Value* page = limits.optional("page")) config.page_limit_bytes = parse_size(limits, *page);
   if (const Value* file = limits.optional("file")) config.file_limit_bytes = parse_size(limits, *file);
-  if (const Value* upload = limits.optional("upload")) {
-    throw limits.error_at(*upload, "`limits.upload` is not supported yet", "remove the key: there are no uploads yet");
-  }
+  if (const Value* upload = limits.optional("upload")) config.upload_limit_bytes = parse_size(limits, *upload);
   limits.finish();
 }
 

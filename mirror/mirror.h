@@ -20,9 +20,11 @@ struct SyncSettings;
 struct IndexConfig {
   std::string name;                                     // "pypi"
   std::string upstream = "pip";                         // "pip" or a simple root URL
-  std::string mode = "pull-through";                    // or "sync"
+  std::string mode = "pull-through";                    // or "sync", "private": no upstream, always frozen
   bool frozen = false;                                  // upstream is never asked: what is not kept is not there
   std::shared_ptr<const sync::SyncSettings> sync = {};  // with mode "sync" alone
+  bool uploads = false;                                 // with mode "private" alone
+  bool immutable = true;                                // what was uploaded stays under its name
 };
 
 struct MirrorConfig {
@@ -32,6 +34,7 @@ struct MirrorConfig {
   uint16_t port = 8400;
   uint64_t page_limit_bytes = 64ull << 20;
   uint64_t file_limit_bytes = 4ull << 30;
+  uint64_t upload_limit_bytes = 200ull << 20;
   bool sparse_manifests = false;  // pushed manifests may name what this mirror does not have
 };
 MirrorConfig parse_mirror_config(const Document& document);  // mirror.yaml, strict

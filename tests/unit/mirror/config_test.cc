@@ -51,9 +51,7 @@ TEST(MirrorConfig, ReadsIndexesAddressAndLimits) {
 
 TEST(MirrorConfig, RefusesWhatIsPromisedForLaterAtItsPosition) {
   EXPECT_NE(refusal("storage: here\nindexes:\n  pypi:\n    cooldown: 7d\n").find("mirror.yaml:4:"), std::string::npos);
-  EXPECT_NE(refusal("storage: here\nindexes: {a: {uploads: true}}\n").find("not supported yet"), std::string::npos);
   EXPECT_NE(refusal("storage: s3://bucket/prefix\n").find("not supported yet"), std::string::npos);
-  EXPECT_NE(refusal("storage: here\nlimits: {upload: 200MiB}\n").find("not supported yet"), std::string::npos);
 }
 
 TEST(MirrorConfig, RefusesUnknownKeysNamesAndValues) {
