@@ -16,6 +16,7 @@ constexpr int64_t kLongestFreshMs = 86'400'000;
 constexpr int64_t kPageTimeoutMs = 60'000;
 constexpr int64_t kFileTimeoutMs = 30 * 60'000;
 constexpr uint64_t kMetadataLimitBytes = 16ull << 20;
+constexpr uint64_t kListLimitBytes = 256ull << 20;
 
 Error answered(const std::string& url, int status) {
   return Error(ErrorKind::network, "upstream answered " + std::to_string(status), redact_url(url));
@@ -91,26 +92,35 @@ HttpResponse Upstream::send(const Root& root, HttpRequest request) {
 
 UpstreamPage Upstream::page(const std::string& project, const std::string& etag, const std::string& last_modified,
                             bool patient) {
-  const Root& index = root();
+  HttpRequest request = page_request(project, etag, last_modified);
+  if (!patient) request.retries = 0;
+  return read_page(send(root(), std::move(request)), project);
+}
+
+HttpRequest Upstream::page_request(const std::string& project, const std::string& etag,
+                                   const std::string& last_modified) {
   HttpRequest request;
-  request.url = index.url + project + "/";
+  request.url = root().url + project + "/";
   request.headers.add("Accept", resolver::kSimpleAccept);
   if (!etag.empty()) request.headers.add("If-None-Match", etag);
   if (!last_modified.empty()) request.headers.add("If-Modified-Since", last_modified);
   request.timeout_ms = kPageTimeoutMs;
-  if (!patient) request.retries = 0;
   request.body_limit_bytes = limits_.page_limit_bytes;
-  const std::string asked = request.url;
-  const HttpResponse response = send(index, std::move(request));
+  return request;
+}
 
+UpstreamPage Upstream::read_page(const HttpResponse& response, const std::string& project) {
+  const Root& index = root();
   UpstreamPage result;
   result.fresh_ms = freshness_ms(response.headers);
+  result.serial = std::max<int64_t>(0, parse_int(response.headers.get("X-PyPI-Last-Serial")).value_or(0));
   if (response.status == 404 || response.status == 410) return result;
   if (response.status == 304) {
     metrics_.page_revalidations += 1;
     result.kind = UpstreamPage::Kind::unchanged;
     return result;
   }
+  const std::string asked = index.url + project + "/";
   if (!response.ok()) {
     metrics_.upstream_errors += 1;
     throw answered(asked, response.status);
@@ -123,6 +133,34 @@ UpstreamPage Upstream::page(const std::string& project, const std::string& etag,
   result.etag = response.headers.get("ETag");
   result.last_modified = response.headers.get("Last-Modified");
   return result;
+}
+
+HttpRequest Upstream::list_request() {
+  HttpRequest request;
+  request.url = root().url;
+  request.headers.add("Accept", resolver::kSimpleAccept);
+  request.body_limit_bytes = kListLimitBytes;
+  return request;
+}
+
+HttpRequest Upstream::metadata_request(const std::string& file_url) {
+  HttpRequest request;
+  request.url = authorized(metadata_url(file_url));
+  request.timeout_ms = kPageTimeoutMs;
+  request.body_limit_bytes = kMetadataLimitBytes;
+  return request;
+}
+
+std::string Upstream::authorized(const std::string& file_url) {
+  return with_credentials(root(), file_url);
+}
+
+std::string Upstream::shown_url() {
+  return redact_url(root().url);
+}
+
+Transport& Upstream::transport() {
+  return *root().transport;
 }
 
 std::shared_ptr<PartialDownload> Upstream::begin_file(Download want, const Path& part, const FileWatch& watch) {
@@ -147,7 +185,10 @@ bool Upstream::fetch_file(const std::string& url, const Digest& digest, std::opt
     throw Error(ErrorKind::network, "upstream's file is larger than it may be", redact_url(url),
                 "`limits.file` of mirror.yaml is the limit");
   }
-  Download want{.url = with_credentials(index, url), .digest = digest, .size_bytes = size_bytes};
+  Download want;
+  want.url = with_credentials(index, url);
+  want.digest = digest;
+  want.size_bytes = size_bytes;
   want.limit_bytes = limits_.file_limit_bytes;
   want.on_restart = watch.on_restart;
   want.stop = watch.stop;
@@ -179,17 +220,11 @@ bool Upstream::fetch_file(const std::string& url, const Digest& digest, std::opt
 }
 
 std::optional<std::string> Upstream::fetch_metadata(const std::string& file_url) {
-  const Root& index = root();
-  HttpRequest request;
-  const std::string url = metadata_url(file_url);
-  request.url = with_credentials(index, url);
-  request.timeout_ms = kPageTimeoutMs;
-  request.body_limit_bytes = kMetadataLimitBytes;
-  HttpResponse response = send(index, std::move(request));
+  HttpResponse response = send(root(), metadata_request(file_url));
   if (response.status == 403 || response.status == 404 || response.status == 410) return std::nullopt;
   if (!response.ok()) {
     metrics_.upstream_errors += 1;
-    throw answered(url, response.status);
+    throw answered(metadata_url(file_url), response.status);
   }
   metrics_.metadata_fetches += 1;
   return std::move(response.body);

@@ -23,6 +23,7 @@ struct UpstreamPage {
   resolver::ProjectPage page;  // only files that may be mirrored, see admit_files()
   std::string etag, last_modified;
   int64_t fresh_ms = 0;  // how long it may be answered without asking again
+  int64_t serial = 0;    // X-PyPI-Last-Serial; 0: it is not told
 };
 
 // Who looks on while a file is fetched; called on the HTTP client's thread.
@@ -50,6 +51,15 @@ class Upstream {
                   const FileWatch& watch = {});
   // A small file, wholly; nullopt: upstream has no such file.
   std::optional<std::string> fetch_metadata(const std::string& file_url);
+
+  // The parts of the above, for whoever drives many requests at once. What goes to transport() may hold credentials.
+  HttpRequest page_request(const std::string& project, const std::string& etag, const std::string& last_modified);
+  UpstreamPage read_page(const HttpResponse& response, const std::string& project);
+  HttpRequest list_request();  // of all names
+  HttpRequest metadata_request(const std::string& file_url);
+  std::string authorized(const std::string& file_url);  // with credentials, where they belong
+  std::string shown_url();                              // of the index, for people
+  Transport& transport();
 
  private:
   struct Root {

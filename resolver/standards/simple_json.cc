@@ -17,6 +17,13 @@ std::string_view text_or_empty(json::value value) {
   return value.get_string();
 }
 
+int64_t serial_or_none(json::value value) {
+  if (value.type() != json::json_type::number) return 0;
+  int64_t serial = 0;
+  const bool told = value.get_int64().get(serial) == simdjson::SUCCESS;
+  return told && serial > 0 ? serial : 0;
+}
+
 void read_metadata(IndexFile& file, json::value value) {
   switch (value.type()) {
     case json::json_type::boolean:
@@ -154,20 +161,21 @@ void parse_project_json(std::string_view body, std::string_view page_url, Projec
   if (!has_files) refuse(page_url, "it has no list `files`");
 }
 
-std::vector<std::string> parse_list_json(std::string_view body, std::string_view page_url) {
-  std::vector<std::string> out;
+void visit_list_json(std::string_view body, std::string_view page_url, const VisitProject& visit) {
   std::string api_version = "1.0";
   bool has_projects = false;
   read_document(body, page_url, [&](std::string_view key, json::value value) {
     if (key == "projects") {
       has_projects = true;
       for (auto item : value.get_array()) {
+        std::string_view name;
+        int64_t serial = 0;
         for (auto field : item.get_object()) {
           const std::string_view key_of_item = field.unescaped_key();
-          if (key_of_item != "name") continue;
-          const std::string_view name = text_or_empty(field.value());
-          if (is_valid_name(name)) out.emplace_back(name);
+          if (key_of_item == "name") name = text_or_empty(field.value());
+          if (key_of_item == "_last-serial") serial = serial_or_none(field.value());
         }
+        if (is_valid_name(name)) visit(name, serial);
       }
     } else if (key == "meta") {
       read_meta(value.get_object(), api_version);
@@ -175,7 +183,6 @@ std::vector<std::string> parse_list_json(std::string_view body, std::string_view
   });
   check_api_version(api_version, page_url);
   if (!has_projects) refuse(page_url, "it has no list `projects`");
-  return out;
 }
 
 }  // namespace dae::resolver

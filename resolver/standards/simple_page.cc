@@ -145,9 +145,17 @@ ProjectPage parse_project_page(std::string_view body, std::string_view content_t
 
 std::vector<std::string> parse_project_list(std::string_view body, std::string_view content_type,
                                             std::string_view page_url) {
+  std::vector<std::string> names;
+  visit_project_list(body, content_type, page_url, [&](std::string_view name, int64_t) { names.emplace_back(name); });
+  return names;
+}
+
+void visit_project_list(std::string_view body, std::string_view content_type, std::string_view page_url,
+                        const VisitProject& visit) {
   const PageForm form = page_form(content_type, page_url);
   check_size(body, page_url);
-  return form == PageForm::json ? parse_list_json(body, page_url) : parse_list_html(body, page_url);
+  if (form == PageForm::json) return visit_list_json(body, page_url, visit);
+  for (const std::string& name : parse_list_html(body, page_url)) visit(name, 0);
 }
 
 }  // namespace dae::resolver

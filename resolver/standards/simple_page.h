@@ -4,6 +4,7 @@
 // resolved, file names are checked. `versions` is told from the files; `tracks` and `alternate-locations` (PEP 708) are
 // passed over: who an index claims to speak for is for the user's configuration to say.
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -50,6 +51,11 @@ ProjectPage parse_project_page(std::string_view body, std::string_view content_t
 // Names on a root page.
 std::vector<std::string> parse_project_list(std::string_view body, std::string_view content_type,
                                             std::string_view page_url);
+// The same one by one, as written, with the number of each project's last change where the index tells it (JSON,
+// `_last-serial`); 0: it does not.
+using VisitProject = std::function<void(std::string_view name, int64_t serial)>;
+void visit_project_list(std::string_view body, std::string_view content_type, std::string_view page_url,
+                        const VisitProject& visit);
 
 std::string render_project_json(const ProjectPage& page);  // urls as they stand in the files
 std::string render_project_html(const ProjectPage& page);

@@ -26,6 +26,6 @@ bool check_api_version(std::string_view version, std::string_view page_url);
 void parse_project_html(std::string_view body, std::string_view page_url, ProjectPage& out);
 void parse_project_json(std::string_view body, std::string_view page_url, ProjectPage& out);
 std::vector<std::string> parse_list_html(std::string_view body, std::string_view page_url);
-std::vector<std::string> parse_list_json(std::string_view body, std::string_view page_url);
+void visit_list_json(std::string_view body, std::string_view page_url, const VisitProject& visit);
 
 }  // namespace dae::resolver

@@ -211,6 +211,12 @@ TEST(SimplePage, ListsProjects) {
   EXPECT_EQ(
       parse_project_list("<a href=/simple/flask/>Flask</a><a href='b/'> b </a><a href='..'>..</a>", kSimpleHtml, url),
       (std::vector<std::string>{"Flask", "b"}));
+  std::vector<std::pair<std::string, int64_t>> serials;
+  visit_project_list(R"({"meta":{"_last-serial":9},"projects":[{"_last-serial":7,"name":"A"},{"name":"b"},)"
+                     R"({"name":"c","_last-serial":null},{"name":"d","_last-serial":-3}]})",
+                     kSimpleJson, url,
+                     [&](std::string_view name, int64_t serial) { serials.emplace_back(name, serial); });
+  EXPECT_EQ(serials, (std::vector<std::pair<std::string, int64_t>>{{"A", 7}, {"b", 0}, {"c", 0}, {"d", 0}}));
   EXPECT_THROW(parse_project_list(R"({"files":[]})", kSimpleJson, url), Error);
 }
 
