@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "cli/app_environment.h"
 #include "cli/build_tools.h"
-#include "cli/user_config.h"
 
 namespace dae::cli {
 
@@ -47,13 +46,7 @@ builder::BuiltArtifact build_app(Context& context, const builder::AppFile& app) 
   if (!all_here) {
     Path ca_file;
     if (!context.globals.offline) ca_file = choose_index(context, "", &project).ca_file;
-    resolver::FetchOptions fetch;
-    fetch.offline = context.globals.offline;
-    fetch.max_per_host = concurrent_downloads();
-    fetch.base_dir = app.dir;
-    fetch.credentials = [&]() -> auto& {
-      return download_credentials(context, app.dir);
-    };
+    resolver::FetchOptions fetch = fetch_options(context, app.dir);
     Transport& transport = context.transport_for_index(ca_file);
     const auto builder = make_source_builder(context, {python, app.dir, borrowed(lock), true}, transport, *blobs);
     fetch.builder = builder.get();

@@ -118,6 +118,17 @@ std::vector<resolver::WheelToInstall> with_built(const std::vector<resolver::Sel
 
 }  // namespace
 
+resolver::FetchOptions fetch_options(Context& context, const Path& project_dir) {
+  resolver::FetchOptions out;
+  out.offline = context.globals.offline;
+  out.max_per_host = concurrent_downloads();
+  out.base_dir = project_dir;
+  out.credentials = [&context, project_dir]() -> resolver::CredentialStore& {
+    return download_credentials(context, project_dir);
+  };
+  return out;
+}
+
 resolver::InstallPlan plan_environment(const builder::AppFile& app, const resolver::Interpreter& python,
                                        const std::vector<resolver::WheelToInstall>& wanted, bool exact) {
   const Path env = environment_path(app);
@@ -142,13 +153,7 @@ EnvironmentChange sync_environment(Context& context, const builder::AppFile& app
     const auto blobs = open_blob_store(blobs_dir(), Durability::none);
     resolver::StorePaths store{unpacked_dir(), compiles_bytecode()};
     store.link_mode = link_mode;
-    resolver::FetchOptions fetch;
-    fetch.offline = context.globals.offline;
-    fetch.max_per_host = concurrent_downloads();
-    fetch.base_dir = app.dir;
-    fetch.credentials = [&]() -> auto& {
-      return download_credentials(context, app.dir);
-    };
+    resolver::FetchOptions fetch = fetch_options(context, app.dir);
     std::unique_ptr<resolver::SourceBuilder> builder;
     if (!wanted.complete) {
       builder = make_source_builder(context, {python, app.dir, borrowed(lock), locked}, transport, *blobs);

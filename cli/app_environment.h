@@ -21,6 +21,9 @@ struct WantedWheels {
 // `base_dir`: of relative paths in the lock.
 WantedWheels wanted_from_lock(const std::vector<resolver::Selected>& selected, const Path& base_dir);
 
+// How files that a lock names are fetched: `--offline`, so many at once, with the credentials of the project's indexes.
+resolver::FetchOptions fetch_options(Context& context, const Path& project_dir);
+
 resolver::InstallPlan plan_environment(const builder::AppFile& app, const resolver::Interpreter& python,
                                        const std::vector<resolver::WheelToInstall>& wanted, bool exact);
 

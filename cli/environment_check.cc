@@ -99,13 +99,7 @@ size_t repair_environment(Context& context, const builder::AppFile& app, const r
   std::vector<resolver::Selected> selected = resolver::select(lock, python.target(), which);
   std::erase_if(selected, [&](const auto& package) { return !report.damaged.contains(package.name); });
   auto blobs = open_blob_store(blobs_dir(), Durability::none);
-  resolver::FetchOptions fetch;
-  fetch.max_per_host = concurrent_downloads();
-  fetch.offline = context.globals.offline;
-  fetch.base_dir = app.dir;
-  fetch.credentials = [&]() -> auto& {
-    return download_credentials(context, app.dir);
-  };
+  resolver::FetchOptions fetch = fetch_options(context, app.dir);
   std::unique_ptr<resolver::SourceBuilder> builder;
   if (std::ranges::any_of(selected, [](const auto& package) { return !package.is_wheel; })) {
     builder = make_source_builder(context, {python, app.dir, borrowed(lock), locked}, transport, *blobs);

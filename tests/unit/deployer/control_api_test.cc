@@ -5,23 +5,15 @@
 #include "control_fixtures.h"
 #include "deployer/audit_log.h"
 #include "deployer/control_core.h"
+#include "support/error_of.h"
 
 namespace dae::deployer {
 namespace {
 
 using namespace testing_support;
+using dae::testing::error_of;
 
-Error error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Error(ErrorKind::failed, "none");
-}
-
-class ControlApiTest : public testing::Test {
+class ControlApiTest : public ::testing::Test {
  protected:
   void add_nodes() {
     b.add_agent("pre-1", "pre");

@@ -15,6 +15,7 @@
 namespace dae::resolver {
 namespace {
 
+using dae::testing::error_of;
 using dae::testing::make_zip;
 using testing::EnvironmentFixture;
 using testing::FakeIndex;

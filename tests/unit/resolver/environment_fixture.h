@@ -2,7 +2,6 @@
 // Wheels made on the spot, a store, and environments of the interpreter at hand.
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <map>
 #include <mutex>
 
@@ -13,6 +12,7 @@
 #include "resolver/install/wheel_check.h"
 #include "resolver/standards/names.h"
 #include "scoped_env.h"
+#include "support/error_of.h"
 #include "support/zip_writer.h"
 
 namespace dae::resolver::testing {
@@ -52,15 +52,6 @@ class EnvironmentFixture : public ::testing::Test {
     spec.argv = argv;
     spec.env = environment_variables(env_);
     return runner_->run(spec);
-  }
-  static Error error_of(const std::function<void()>& action) {
-    try {
-      action();
-    } catch (const Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << "no error";
-    return Error(ErrorKind::failed, "none");
   }
 
   // Every file and link below an environment with its contents; what names its place or time is left out.

@@ -7,6 +7,7 @@
 namespace dae::resolver {
 namespace {
 
+using dae::testing::error_of;
 using testing::EnvironmentFixture;
 using testing::fancy_wheel;
 using testing::WheelBuilder;

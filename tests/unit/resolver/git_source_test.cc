@@ -6,25 +6,18 @@
 #include "git_fixture.h"
 #include "resolver/source/gitmodules.h"
 #include "scoped_env.h"
+#include "support/error_of.h"
 
 namespace dae::resolver {
 namespace {
 
+using dae::testing::error_of;
 using testing::GitFolder;
 using testing::GitServer;
 using testing::ScopedEnv;
 
 class Git : public ::testing::Test {
  protected:
-  Error error_of(const std::function<void()>& action) {
-    try {
-      action();
-    } catch (const Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << "no error";
-    return Error(ErrorKind::failed, "none");
-  }
   std::string resolve(const std::string& url, const std::string& revision = "") {
     return resolve_git(url, revision, "the repository", access());
   }

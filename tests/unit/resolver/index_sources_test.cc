@@ -6,11 +6,13 @@
 #include "fake_index.h"
 #include "resolver/source/index.h"
 #include "scoped_env.h"
+#include "support/error_of.h"
 #include "support/zip_writer.h"
 
 namespace dae::resolver {
 namespace {
 
+using dae::testing::error_of;
 using dae::testing::WheelBuilder;
 using testing::FakeIndex;
 
@@ -51,15 +53,6 @@ class IndexSources : public ::testing::Test {
     const auto unpacked = page->unpacked();
     for (const IndexFile& file : unpacked->files) out.push_back(file.url);
     return out;
-  }
-  static Error error_of(const std::function<void()>& action) {
-    try {
-      action();
-    } catch (const Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << "no error";
-    return {ErrorKind::failed, "none"};
   }
   static std::string with_login(std::string url) { return url.insert(url.find("//") + 2, "alice:s3cret@"); }
 

@@ -6,10 +6,12 @@
 #include "resolver/install/interpreter_choice.h"
 #include "resolver/install/interpreter_wish.h"
 #include "scoped_env.h"
+#include "support/error_of.h"
 
 namespace dae::resolver {
 namespace {
 
+using dae::testing::error_of;
 using testing::ScopedEnv;
 
 class InterpreterChoiceTest : public ::testing::Test {
@@ -23,15 +25,6 @@ class InterpreterChoiceTest : public ::testing::Test {
                           "\", \"version\": \"" + version + "\", \"platform\": \"linux-x86_64\", \"bits\": 64}'\n",
                       0755);
     return path;
-  }
-  Error failure(const std::function<void()>& action) {
-    try {
-      action();
-    } catch (const Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << "no error";
-    return Error(ErrorKind::failed, "none");
   }
   std::string chosen(const std::string& allowed = "", const std::string& flag = "") {
     return choose_interpreter(*runner_, {flag, app_, allowed, "app.yaml"}).version;
@@ -78,7 +71,7 @@ TEST_F(InterpreterChoiceTest, AVersionFileIsLookedForUpToTheHomeOrARepository) {
 
 TEST_F(InterpreterChoiceTest, AVersionFileThatContradictsTheAppNamesBoth) {
   write_file_atomic(app_ / ".python-version", "3.10\n");
-  const Error error = failure([&] { chosen(">=3.11"); });
+  const Error error = error_of([&] { chosen(">=3.11"); });
   EXPECT_EQ(error.kind(), ErrorKind::refused);
   EXPECT_EQ(error.subject(), (app_ / ".python-version").string());
   EXPECT_EQ(error.message(), "it asks for Python 3.10, and app.yaml allows `>=3.11` only");
@@ -86,14 +79,14 @@ TEST_F(InterpreterChoiceTest, AVersionFileThatContradictsTheAppNamesBoth) {
 
 TEST_F(InterpreterChoiceTest, WhatIsMissingIsSaidWithWhatWasSeenAndWhy) {
   write_file_atomic(app_ / ".python-version", "3.9.1\n");
-  const Error error = failure([&] { chosen("<3.12"); });
+  const Error error = error_of([&] { chosen("<3.12"); });
   EXPECT_EQ(error.kind(), ErrorKind::not_found);
   EXPECT_EQ(error.subject(), (app_ / ".python-version").string());
   EXPECT_NE(error.message().find("`3.9.1` and `<3.12`"), std::string::npos) << error.message();
   EXPECT_NE(error.cause().find("3.12.4 (" + (bin_ / "python3.12").string() + "): it is not 3.9.1"), std::string::npos)
       << error.cause();
   EXPECT_NE(error.hint().find("pyenv install 3.9.1"), std::string::npos) << error.hint();
-  const Error allowed = failure([&] { choose_interpreter(*runner_, {"", {}, ">=3.13", "app.yaml"}); });
+  const Error allowed = error_of([&] { choose_interpreter(*runner_, {"", {}, ">=3.13", "app.yaml"}); });
   EXPECT_NE(allowed.cause().find("3.11.4 (" + (bin_ / "python3.11").string() + "): `>=3.13` excludes it"),
             std::string::npos)
       << allowed.cause();
@@ -101,10 +94,10 @@ TEST_F(InterpreterChoiceTest, WhatIsMissingIsSaidWithWhatWasSeenAndWhy) {
 
 TEST_F(InterpreterChoiceTest, OtherImplementationsInAVersionFileAreRefusedByLine) {
   write_file_atomic(app_ / ".python-version", "# x\npypy3.10-7.3.12\n");
-  EXPECT_EQ(failure([&] { chosen(); }).subject(), (app_ / ".python-version").string() + ":2");
-  EXPECT_NE(failure([&] { chosen(); }).message().find("not CPython"), std::string::npos);
+  EXPECT_EQ(error_of([&] { chosen(); }).subject(), (app_ / ".python-version").string() + ":2");
+  EXPECT_NE(error_of([&] { chosen(); }).message().find("not CPython"), std::string::npos);
   write_file_atomic(app_ / ".python-version", "my-environment\n");
-  EXPECT_NE(failure([&] { chosen(); }).message().find("no Python version"), std::string::npos);
+  EXPECT_NE(error_of([&] { chosen(); }).message().find("no Python version"), std::string::npos);
   write_file_atomic(app_ / ".python-version", "system\n");
   EXPECT_EQ(chosen(), "3.10.4");
 }

@@ -5,6 +5,7 @@
 namespace dae::resolver {
 namespace {
 
+using dae::testing::error_of;
 using testing::EnvironmentFixture;
 using testing::WheelBuilder;
 

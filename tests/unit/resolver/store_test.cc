@@ -10,6 +10,7 @@
 namespace dae::resolver {
 namespace {
 
+using dae::testing::error_of;
 using testing::fancy_wheel;
 using testing::StoreFixture;
 using testing::WheelBuilder;

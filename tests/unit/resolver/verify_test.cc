@@ -9,6 +9,7 @@
 namespace dae::resolver {
 namespace {
 
+using dae::testing::error_of;
 using testing::fancy_wheel;
 using testing::WheelBuilder;
 using Kind = VerifyFinding::Kind;

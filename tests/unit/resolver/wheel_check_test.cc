@@ -5,6 +5,7 @@
 namespace dae::resolver {
 namespace {
 
+using dae::testing::error_of;
 using dae::testing::make_zip;
 using testing::StoreFixture;
 using testing::WheelBuilder;
