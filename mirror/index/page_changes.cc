@@ -41,6 +41,16 @@ int64_t last_revision(Database& db, const std::string& index) {
   return row.step() ? row.integer(0) : 0;
 }
 
+bool is_in_a_snapshot(Database& db, const std::string& index, const std::string& project) {
+  Statement row = db.prepare(
+      "SELECT 1 FROM snapshots s JOIN entries e ON e.index_name = s.index_name AND e.name = ? AND e.to_revision IS "
+      "NULL "
+      "WHERE s.index_name = ? AND s.revision >= e.from_revision");
+  row.bind(1, project).bind(2, index);
+  return row.step();
+}
+
+// Before the entry of `before` ends. What a snapshot lists keeps its place.
 void move_places(Database& db, const std::string& index, const std::string& project, const Files& before,
                  const Files& after) {
   const auto each_missing = [&](const Files& these, const Files& from, const char* sql) {
@@ -50,7 +60,9 @@ void move_places(Database& db, const std::string& index, const std::string& proj
       statement.bind(1, sha256).bind(2, name).bind(3, index).bind(4, project).run();
     }
   };
-  each_missing(before, after, "DELETE FROM places WHERE sha256 = ? AND file = ? AND index_name = ? AND project = ?");
+  if (!is_in_a_snapshot(db, index, project)) {
+    each_missing(before, after, "DELETE FROM places WHERE sha256 = ? AND file = ? AND index_name = ? AND project = ?");
+  }
   each_missing(after, before, "INSERT OR IGNORE INTO places(sha256, file, index_name, project) VALUES(?,?,?,?)");
 }
 
@@ -117,12 +129,12 @@ int64_t PageStore::change(const std::string& index, const std::vector<ProjectCha
             .run();
         is_new = true;
       }
+      move_places(db, index, one.project, prepared.old_files, prepared.new_files);
       db.prepare("UPDATE entries SET to_revision = ? WHERE index_name = ? AND name = ? AND to_revision IS NULL")
           .bind(1, revision)
           .bind(2, index)
           .bind(3, one.project)
           .run();
-      move_places(db, index, one.project, prepared.old_files, prepared.new_files);
       if (prepared.after.empty()) continue;
       db.prepare("INSERT OR IGNORE INTO documents(sha256, size_bytes, gzipped) VALUES(?,?,?)")
           .bind(1, prepared.after)

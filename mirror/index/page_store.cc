@@ -143,13 +143,19 @@ std::vector<std::string> PageStore::names_at(const std::string& index, int64_t r
 
 std::vector<FileRow> PageStore::find_file(const Digest& digest, const std::string& name) {
   return catalog_.read([&](Database& db) {
-    std::vector<FileRow> found;
     Statement known = db.prepare("SELECT metadata_sha256 FROM known WHERE sha256 = ?");
     known.bind(1, digest.hex());
     const std::string known_metadata = known.step() ? known.text(0) : "";
+    std::vector<FileRow> found;
+    // What is listed now comes before what only a snapshot lists.
     Statement rows = db.prepare(
-        "SELECT p.index_name, p.project, h.document FROM places p JOIN projects h ON h.index_name = p.index_name "
-        "AND h.name = p.project WHERE p.sha256 = ? AND p.file = ? ORDER BY p.index_name, p.project");
+        "SELECT p.index_name, p.project, h.document, 0 AS frozen FROM places p JOIN projects h "
+        "ON h.index_name = p.index_name AND h.name = p.project WHERE p.sha256 = ?1 AND p.file = ?2 AND h.document <> "
+        "'' "
+        "UNION SELECT p.index_name, p.project, e.document, 1 FROM places p JOIN snapshots s "
+        "ON s.index_name = p.index_name JOIN entries e ON e.index_name = p.index_name AND e.name = p.project "
+        "AND e.from_revision <= s.revision AND e.to_revision > s.revision "
+        "WHERE p.sha256 = ?1 AND p.file = ?2 ORDER BY 4, 1, 2");
     rows.bind(1, digest.hex()).bind(2, name);
     while (rows.step()) {
       const auto listing = document(db, rows.text(2));
@@ -157,8 +163,14 @@ std::vector<FileRow> PageStore::find_file(const Digest& digest, const std::strin
       const auto file = std::ranges::find_if(
           files, [&](const resolver::IndexFile& one) { return one.name == name && one.sha256 == digest.hex(); });
       if (file == files.end()) continue;
-      found.push_back({rows.text(0), rows.text(1), file->url, file->size_bytes, file->has_metadata,
-                       file->metadata_sha256, known_metadata});
+      FileRow& row = found.emplace_back();
+      row.index = rows.text(0);
+      row.project = rows.text(1);
+      row.url = file->url;
+      row.size_bytes = file->size_bytes;
+      row.has_metadata = file->has_metadata;
+      row.metadata_sha256 = file->metadata_sha256;
+      row.known_metadata_sha256 = known_metadata;
     }
     return found;
   });

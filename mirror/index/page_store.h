@@ -70,7 +70,7 @@ class PageStore {
   void fill_in_what_was_learned(resolver::ProjectPage& page);
   std::vector<std::string> names(const std::string& index);
   std::vector<std::string> names_at(const std::string& index, int64_t revision);
-  // Every index that lists this file now, by name.
+  // Every index that lists this file now, by name, then those of which a snapshot does.
   std::vector<FileRow> find_file(const Digest& digest, const std::string& name);
   void learn_size(const Digest& digest, uint64_t size_bytes);
   void learn_metadata(const Digest& digest, const Digest& metadata);
