@@ -147,8 +147,8 @@ int64_t PageStore::revision(const std::string& index) {
 }
 
 int64_t PageStore::apply(const std::string& index, const std::vector<ProjectChange>& changes, int64_t now_ms,
-                         const std::string& reason) {
-  return change(index, changes, now_ms, reason, {});
+                         const std::string& reason, const std::function<void(Database&)>& also) {
+  return change(index, changes, now_ms, reason, also);
 }
 
 void PageStore::store(const std::string& index, const std::string& project, const UpstreamPage& page, int64_t now_ms,
