@@ -80,7 +80,8 @@ PageStore::Prepared PageStore::prepare(Database& db, const std::string& index, c
     if (const auto given = next.first_seen_ms.find(file.name); given != next.first_seen_ms.end()) seen = given->second;
     if (seen != 0) continue;
     seen = now_ms;
-    if (!old) continue;
+    // Other bytes under a name are another file: they wait like any that was never seen.
+    if (!old || !out.old_files.contains({file.sha256, file.name})) continue;
     if (const auto kept = old->first_seen_ms.find(file.name); kept != old->first_seen_ms.end()) seen = kept->second;
   }
   next.first_seen_ms = std::move(first_seen_ms);

@@ -158,7 +158,7 @@ std::vector<FileRow> PageStore::find_file(const Digest& digest, const std::strin
           files, [&](const resolver::IndexFile& one) { return one.name == name && one.sha256 == digest.hex(); });
       if (file == files.end()) continue;
       found.push_back({rows.text(0), rows.text(1), file->url, file->size_bytes, file->has_metadata,
-                       file->metadata_sha256, known_metadata});
+                       file->metadata_sha256, known_metadata, listing});
     }
     return found;
   });

@@ -31,6 +31,7 @@ struct FileRow {
   bool has_metadata = false;
   std::string metadata_sha256;        // announced
   std::string known_metadata_sha256;  // held by us
+  std::shared_ptr<const ProjectDocument> document;
 };
 
 struct ProjectCount {
