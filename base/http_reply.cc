@@ -44,6 +44,7 @@ class Builder {
  private:
   void begin() {
     reply_.status = response_.status;
+    reply_.reason = clean_reason(response_.reason);
     reply_.keep_alive = context_.keep_alive;
     is_head_ = request_.method == "HEAD";
     selectable_ = response_.status == 200 && (is_head_ || request_.method == "GET");

@@ -12,6 +12,8 @@ namespace dae {
 
 namespace {
 
+constexpr size_t kMaxReasonBytes = 300;
+
 bool is_ours(std::string_view name) {
   static constexpr std::string_view kOurs[] = {"Content-Length",    "Date",       "Connection",
                                                "Transfer-Encoding", "Keep-Alive", "Server"};
@@ -43,6 +45,14 @@ bool has_no_body(int status) {
   return status < 200 || status == 204 || status == 304;
 }
 
+std::string clean_reason(std::string_view text) {
+  std::string out(text.substr(0, kMaxReasonBytes));
+  for (char& c : out) {
+    if (c < ' ' || c > '~') c = c == '\n' ? ' ' : '?';
+  }
+  return out;
+}
+
 void append_fields(std::string* text, int status, const Headers& headers, std::optional<uint64_t> length) {
   for (const auto& [name, value] : headers.fields()) {
     if (is_ours(name)) continue;
@@ -60,7 +70,8 @@ void write_head(Reply* reply, const ReplyContext& context, std::string_view fiel
   if (reply->status == 200) {
     head.append("HTTP/1.1 200 OK\r\nServer: ");
   } else {
-    fmt::format_to(std::back_inserter(head), "HTTP/1.1 {} {}\r\nServer: ", reply->status, http_reason(reply->status));
+    const std::string_view reason = reply->reason.empty() ? http_reason(reply->status) : reply->reason;
+    fmt::format_to(std::back_inserter(head), "HTTP/1.1 {} {}\r\nServer: ", reply->status, reason);
   }
   head.append(context.server_name).append("\r\nDate: ").append(http_date_now()).append("\r\n").append(fields);
   if (reply->chunked) head += "Transfer-Encoding: chunked\r\n";

@@ -38,7 +38,8 @@ struct ServerRequest {
 
 struct ServerResponse {
   int status = 200;
-  Headers headers;  // Content-Length, Date, Connection are ours
+  std::string reason;  // instead of the status's own words, for clients that print nothing else; cleaned and cut
+  Headers headers;     // Content-Length, Date, Connection are ours
   std::string body;
   Path file;         // when set: sent instead of body, with Range / If-Range / If-None-Match / If-Modified-Since done
   std::string etag;  // strong validator without quotes; "" none. 304 for GET and HEAD is done here, for bodies too

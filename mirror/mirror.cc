@@ -5,6 +5,7 @@
 #include "mirror/home_page.h"
 #include "mirror/index/index_routes.h"
 #include "mirror/registry/registry_routes.h"
+#include "mirror/upload/upload_routes.h"
 
 namespace dae::mirror {
 namespace {
@@ -12,6 +13,12 @@ namespace {
 constexpr int kWorkers = 160;
 constexpr int kWaitingForUpstream = 128;
 constexpr size_t kRenderCacheBytes = 64u << 20;
+
+std::vector<std::string> names_of(const std::vector<IndexConfig>& indexes) {
+  std::vector<std::string> names;
+  for (const IndexConfig& index : indexes) names.push_back(index.name);
+  return names;
+}
 
 class RunningMirror final : public Mirror {
  public:
@@ -57,6 +64,7 @@ class RunningMirror final : public Mirror {
     std::vector<Route> routes;
     add_probe_routes(routes);
     add_registry_routes(routes, registry_service_);
+    add_upload_routes(routes, upload_service_, config_.indexes);
     add_index_routes(routes, index_service_);
     ServerOptions options;
     options.address = config_.address;
@@ -107,6 +115,8 @@ class RunningMirror final : public Mirror {
   AnswerCache answers_{catalog_, clock_, config_.storage / "spool"};
   IndexService index_service_{indexes_, pages_, files_, *blobs_, rendered_, answers_};
   RegistryService registry_service_{registry_, uploads_, *blobs_, config_.file_limit_bytes, config_.sparse_manifests};
+  Publisher publisher_{catalog_, pages_, *blobs_, clock_, names_of(config_.indexes)};
+  UploadService upload_service_{catalog_, publisher_, clock_, config_.storage / "spool", config_.upload_limit_bytes};
   std::unique_ptr<HttpServer> server_;  // last: handlers use all of the above
 };
 

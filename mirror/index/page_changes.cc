@@ -92,7 +92,8 @@ PageStore::Prepared PageStore::prepare(Database& db, const std::string& index, c
     if (const auto given = next.first_seen_ms.find(file.name); given != next.first_seen_ms.end()) seen = given->second;
     if (seen != 0) continue;
     seen = now_ms;
-    if (!old) continue;
+    // Other bytes under a name are another file: they wait like any that was never seen.
+    if (!old || !out.old_files.contains({file.sha256, file.name})) continue;
     if (const auto kept = old->first_seen_ms.find(file.name); kept != old->first_seen_ms.end()) seen = kept->second;
   }
   next.first_seen_ms = std::move(first_seen_ms);
@@ -159,8 +160,8 @@ int64_t PageStore::revision(const std::string& index) {
 }
 
 int64_t PageStore::apply(const std::string& index, const std::vector<ProjectChange>& changes, int64_t now_ms,
-                         const std::string& reason) {
-  return change(index, changes, now_ms, reason, {});
+                         const std::string& reason, const std::function<void(Database&)>& also) {
+  return change(index, changes, now_ms, reason, also);
 }
 
 void PageStore::store(const std::string& index, const std::string& project, const UpstreamPage& page, int64_t now_ms,

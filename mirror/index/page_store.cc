@@ -163,14 +163,8 @@ std::vector<FileRow> PageStore::find_file(const Digest& digest, const std::strin
       const auto file = std::ranges::find_if(
           files, [&](const resolver::IndexFile& one) { return one.name == name && one.sha256 == digest.hex(); });
       if (file == files.end()) continue;
-      FileRow& row = found.emplace_back();
-      row.index = rows.text(0);
-      row.project = rows.text(1);
-      row.url = file->url;
-      row.size_bytes = file->size_bytes;
-      row.has_metadata = file->has_metadata;
-      row.metadata_sha256 = file->metadata_sha256;
-      row.known_metadata_sha256 = known_metadata;
+      found.push_back({rows.text(0), rows.text(1), file->url, file->size_bytes, file->has_metadata,
+                       file->metadata_sha256, known_metadata, listing});
     }
     return found;
   });

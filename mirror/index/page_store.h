@@ -31,6 +31,7 @@ struct FileRow {
   bool has_metadata = false;
   std::string metadata_sha256;        // announced
   std::string known_metadata_sha256;  // held by us
+  std::shared_ptr<const ProjectDocument> document;
 };
 
 struct ProjectCount {
@@ -57,9 +58,9 @@ class PageStore {
   std::shared_ptr<const ProjectDocument> document(const Digest& digest);  // throws Error not_found
   int64_t revision(const std::string& index);                             // 0: nothing yet
   // One transaction and, when anything changes, one new revision. A file without a first-seen time gets that of the
-  // document before, else `now_ms`.
+  // document before, else `now_ms`. `also` is done in the same transaction, after the changes; what it throws undoes all.
   int64_t apply(const std::string& index, const std::vector<ProjectChange>& changes, int64_t now_ms,
-                const std::string& reason);
+                const std::string& reason, const std::function<void(Database&)>& also = {});
 
   // Replaces what was known; kind `unchanged` only moves the times.
   void store(const std::string& index, const std::string& project, const UpstreamPage& page, int64_t now_ms,

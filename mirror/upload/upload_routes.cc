@@ -1,0 +1,130 @@
+#include "mirror/upload/upload_routes.h"
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace dae::mirror {
+namespace {
+
+// What the form may have beside the file: its fields, and the lines between them.
+constexpr uint64_t kAroundTheFileBytes = 10u << 20;
+
+class ScratchFile {
+ public:
+  explicit ScratchFile(const Path& dir) : path_(dir / ("upload-" + random_hex())) {}
+  ~ScratchFile() {
+    try {
+      remove_file(path_);
+    } catch (const Error& error) {
+      log_warn("an upload's file is left behind", {{"error", error.what()}});
+    }
+  }
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+  const Path& path() const { return path_; }
+
+ private:
+  Path path_;
+};
+
+// twine prints the reason of the status line and nothing else, uv the body.
+ServerResponse answer(int status, const std::string& message) {
+  ServerResponse response = ServerResponse::text(status, message + "\n");
+  if (status != 200) response.reason = message;
+  response.headers.set("Cache-Control", "no-store");
+  return response;
+}
+
+ServerResponse unauthorized(const std::string& message) {
+  ServerResponse response = answer(401, message);
+  response.headers.set("WWW-Authenticate", "Basic realm=\"dae mirror\", charset=\"UTF-8\"");
+  return response;
+}
+
+std::string told(const Error& error) {
+  std::string out = error.what();
+  if (!error.hint().empty()) out += " (" + error.hint() + ")";
+  return out;
+}
+
+ServerResponse take(UploadService& service, const IndexConfig& index, const Token& token,
+                    const ServerRequest& request) {
+  const std::string action = request.query_value(":action");
+  if (!action.empty() && action != "file_upload") {
+    throw UploadRefusal(400, "`:action` " + action + " is not supported here");
+  }
+  const ScratchFile content(service.scratch_dir);
+  const UploadForm form = read_upload_form(request.body_file, request.headers.get("Content-Type"), content.path());
+  if (form.size_bytes > service.limit_bytes) {
+    throw UploadRefusal(413, "the file has " + format_bytes(form.size_bytes) + ", taken are " +
+                                 format_bytes(service.limit_bytes) + " (`limits.upload`)");
+  }
+  Published published{false, {}};
+  if (!service.publisher.is_published(index, token, form, check_upload_form(form))) {
+    const CheckedUpload file = check_upload(form, content.path());
+    published = service.publisher.publish(index, token, form, file, content.path());
+  }
+  std::string body = published.is_new ? "OK" : "OK: this file is here already";
+  for (const std::string& warning : published.warnings) {
+    body += "\nwarning: " + warning;
+    log_warn("the name of a new project", {{"index", index.name}, {"file", form.file_name}, {"why", warning}});
+  }
+  log_info(published.is_new ? "uploaded" : "uploaded again", {{"index", index.name},
+                                                              {"file", form.file_name},
+                                                              {"sha256", form.sha256.hex()},
+                                                              {"by", token.id},
+                                                              {"from", request.remote}});
+  return answer(200, body);
+}
+
+ServerResponse handle(UploadService& service, const IndexConfig& index, const ServerRequest& request) {
+  const auto secret = secret_in(request.headers.get("Authorization"));
+  if (!secret) return unauthorized("uploads need a token: user `__token__`, the token as password");
+  const auto token = find_token(service.catalog, *secret, service.clock.wall_ms());
+  const auto refused = [&](int status, const std::string& message) {
+    log_warn("upload refused", {{"index", index.name},
+                                {"by", token ? token->id : ""},
+                                {"from", request.remote},
+                                {"status", std::to_string(status)},
+                                {"why", message}});
+    return answer(status, message);
+  };
+  if (!token) {
+    refused(401, "no such token");
+    return unauthorized("the token is not known here, is revoked, or its time is over");
+  }
+  if (token->grant.index != index.name) {
+    return refused(403, "token " + token->id + " is for index `" + token->grant.index + "`");
+  }
+  try {
+    return take(service, index, *token, request);
+  } catch (const UploadRefusal& refusal) {
+    return refused(refusal.status(), refusal.what());
+  } catch (const Error& error) {
+    const bool theirs = error.kind() == ErrorKind::bad_input || error.kind() == ErrorKind::verification ||
+                        error.kind() == ErrorKind::refused;
+    if (!theirs) throw;
+    return refused(400, told(error));
+  }
+}
+
+}  // namespace
+
+void add_upload_routes(std::vector<Route>& routes, UploadService& service, const std::vector<IndexConfig>& indexes) {
+  for (const IndexConfig& index : indexes) {
+    if (!index.uploads) continue;
+    for (const char* path : {"/legacy/", "/legacy", "/"}) {
+      Route route{
+          .method = "POST",
+          .pattern = "/" + index.name + path,
+          .handle = [&service, &index](const ServerRequest& request) { return handle(service, index, request); }};
+      route.body_limit_bytes = service.limit_bytes + kAroundTheFileBytes;
+      route.spool_body = true;
+      routes.push_back(std::move(route));
+    }
+  }
+}
+
+}  // namespace dae::mirror
