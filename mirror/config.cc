@@ -24,7 +24,8 @@ void refuse_later_keys(Reader& reader) {
 }
 
 bool is_index_name(std::string_view name) {
-  static const std::set<std::string, std::less<>> reserved = {"v2", "packages", "snapshots", "healthz", "metrics"};
+  static const std::set<std::string, std::less<>> reserved = {"v2",      "packages", "snapshots", "healthz",
+                                                              "metrics", "ui",       "artifacts"};
   if (name.empty() || name.size() > 64 || reserved.count(name) > 0) return false;
   for (size_t i = 0; i < name.size(); ++i) {
     const char c = name[i];
@@ -51,8 +52,8 @@ std::string parse_upstream(const Reader& reader, const Value& value) {
 IndexConfig parse_index(const Reader& parent, const std::string& name, const Value& value) {
   if (!is_index_name(name)) {
     throw parent.error_at(value, "`" + name + "` cannot be the name of an index",
-                          "lower-case letters, digits, `-`, `_`, `.`; `v2`, `packages`, `snapshots`, `healthz` and "
-                          "`metrics` are paths of the mirror itself");
+                          "lower-case letters, digits, `-`, `_`, `.`; `v2`, `packages`, `snapshots`, `healthz`, "
+                          "`metrics`, `ui` and `artifacts` are paths of the mirror itself");
   }
   Reader reader(parent.file(), value, "indexes." + name);
   refuse_later_keys(reader);

@@ -2,9 +2,9 @@
 
 #include "base/clock.h"
 #include "mirror/catalog.h"
-#include "mirror/home_page.h"
 #include "mirror/index/index_routes.h"
 #include "mirror/registry/registry_routes.h"
+#include "mirror/site/site.h"
 #include "mirror/upload/upload_routes.h"
 
 namespace dae::mirror {
@@ -66,6 +66,7 @@ class RunningMirror final : public Mirror {
     add_registry_routes(routes, registry_service_);
     add_upload_routes(routes, upload_service_, config_.indexes);
     add_index_routes(routes, index_service_);
+    add_site_routes(routes, site_service_);
     ServerOptions options;
     options.address = config_.address;
     options.port = config_.port;
@@ -91,12 +92,6 @@ class RunningMirror final : public Mirror {
                         return ServerResponse::text(200, metrics_.render(*blobs_, clock_),
                                                     "text/plain; version=0.0.4; charset=utf-8");
                       }});
-    routes.push_back({.method = "GET", .pattern = "/", .handle = [this](const ServerRequest&) {
-                        ServerResponse page = ServerResponse::text(200, render_home_page(config_, pages_, registry_),
-                                                                   "text/html; charset=utf-8");
-                        page.headers.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
-                        return page;
-                      }});
   }
 
   MirrorConfig config_;
@@ -117,6 +112,7 @@ class RunningMirror final : public Mirror {
   RegistryService registry_service_{registry_, uploads_, *blobs_, config_.file_limit_bytes, config_.sparse_manifests};
   Publisher publisher_{catalog_, pages_, *blobs_, clock_, names_of(config_.indexes)};
   UploadService upload_service_{catalog_, publisher_, clock_, config_.storage / "spool", config_.upload_limit_bytes};
+  SiteService site_service_{config_, catalog_, pages_, registry_, *blobs_, clock_};
   std::unique_ptr<HttpServer> server_;  // last: handlers use all of the above
 };
 
