@@ -1,6 +1,7 @@
 #include "mirror/index/pull_through.h"
 
 #include "base/log.h"
+#include "mirror/sync/settings.h"
 
 namespace dae::mirror {
 namespace {
@@ -15,7 +16,8 @@ constexpr int64_t kRetryAfterMs = 30'000;
 PullThroughIndex::PullThroughIndex(const IndexConfig& config, std::unique_ptr<Upstream> upstream, PageStore& pages,
                                    Clock& clock, Metrics& metrics, Gate& gate)
     : name_(config.name),
-      frozen_(config.frozen),
+      pages_frozen_(config.frozen || config.sync),
+      frozen_(config.frozen || (config.sync && !config.sync->on_demand)),
       upstream_(std::move(upstream)),
       pages_(pages),
       clock_(clock),
@@ -25,7 +27,7 @@ PullThroughIndex::PullThroughIndex(const IndexConfig& config, std::unique_ptr<Up
 std::optional<KeptPage> PullThroughIndex::page(const std::string& project) {
   std::optional<ProjectRow> row = pages_.find(name_, project);
   bool stale = false;
-  if (!frozen_ && (!row || row->fresh_until_ms <= clock_.wall_ms())) {
+  if (!pages_frozen_ && (!row || row->fresh_until_ms <= clock_.wall_ms())) {
     const Gate::Pass pass(gate_);
     stale = flights_.run(project, [&] { return refresh(project); });
     row = pages_.find(name_, project);

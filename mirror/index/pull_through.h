@@ -27,6 +27,8 @@ class PullThroughIndex {
   Upstream& upstream() { return *upstream_; }
   // Upstream must not be asked, for files neither.
   bool frozen() const { return frozen_; }
+  // Pages come from a sync, if at all.
+  bool pages_frozen() const { return pages_frozen_; }
   // `project` is normalised. nullopt: upstream has no such project. Throws Error network when there is no answer,
   // neither from upstream nor kept.
   std::optional<KeptPage> page(const std::string& project);
@@ -35,7 +37,7 @@ class PullThroughIndex {
   bool refresh(const std::string& project);
 
   std::string name_;
-  bool frozen_;
+  bool pages_frozen_, frozen_;
   std::unique_ptr<Upstream> upstream_;
   PageStore& pages_;
   Clock& clock_;
