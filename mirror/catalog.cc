@@ -3,8 +3,12 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace dae::mirror {
 namespace {
+
+constexpr int64_t kLookEveryMs = 100;
 
 // `projects.revision` grows with every change of what a page says; rendered pages are cached by it. A project without a
 // `document` is not there.
@@ -206,6 +210,30 @@ CREATE TABLE uploaded(
 
 Catalog::Catalog(const Path& file) : database_(Database::open(file, kMigrations)) {
   database_.execute("PRAGMA foreign_keys = ON");
+  Statement version = database_.prepare("PRAGMA data_version");
+  if (version.step()) data_version_ = version.integer(0);
+}
+
+uint64_t Catalog::generation() const {
+  const int64_t now_ms = SystemClock().monotonic_ms();
+  int64_t looked_ms = looked_ms_.load(std::memory_order_relaxed);
+  if (now_ms - looked_ms >= kLookEveryMs && looked_ms_.compare_exchange_strong(looked_ms, now_ms)) {
+    look_for_other_writers();
+  }
+  return generation_.load();
+}
+
+// Never waits: event loops ask. Whoever has the lock has it for a moment only, and the next call looks again.
+void Catalog::look_for_other_writers() const {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) {
+    looked_ms_ = 0;
+    return;
+  }
+  Statement version = database_.prepare("PRAGMA data_version");
+  if (!version.step() || version.integer(0) == data_version_) return;
+  data_version_ = version.integer(0);
+  ++generation_;
 }
 
 void Catalog::write(const std::function<void(Database&)>& body) {

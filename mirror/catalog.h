@@ -23,13 +23,17 @@ class Catalog {
   }
   // One transaction.
   void write(const std::function<void(Database&)>& body);
-  // Changes after every write: what was looked up before, and after it was the same, still holds.
-  uint64_t generation() const { return generation_.load(); }
+  // Changes after every write: what was looked up before, and after it was the same, still holds. Writes of other
+  // processes (a sync, `dae mirror snapshot`) are noticed 100 ms later at most.
+  uint64_t generation() const;
 
  private:
-  std::mutex mutex_;
-  Database database_;
-  std::atomic<uint64_t> generation_{0};
+  void look_for_other_writers() const;
+  mutable std::mutex mutex_;
+  mutable Database database_;
+  mutable std::atomic<uint64_t> generation_{0};
+  mutable std::atomic<int64_t> looked_ms_{0};
+  mutable int64_t data_version_ = 0;  // with the lock
 };
 
 }  // namespace dae::mirror
