@@ -1,0 +1,262 @@
+"""Mixed load on `dae mirror serve` for ten minutes: its memory has to stay as it is, and every answer has to be right.
+
+    mirror_soak.py [--seconds 600] [--fill 6000] [--threads 4] [--quick] [--json FILE]
+
+The upstream is tests/support/fixture_upstream.py's generated index on loopback. First the mirror pulls a few thousand projects
+through, so that what it may keep in memory is full; that is not judged. Then, all at once and until the time is over:
+
+- pages in every form, plain and gzipped, pages that have not changed (304), redirects, 404 of names that are not there, 406;
+- files whole, in ranges and unchanged, their digests checked;
+- projects that nobody has asked for before, a few each second;
+- pushes, pulls and deletions of artifacts;
+- wrk, when it is installed, as fast as it goes on 16 connections; and connections that are opened and say nothing.
+
+Every few seconds its resident memory, open files and requests are printed. It fails when memory at the end is more than 4 MiB above
+that in the middle, when descriptors grow, or when an answer is wrong.
+"""
+import argparse
+import contextlib
+import datetime
+import gzip
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import fixture_upstream  # noqa: E402
+from running_mirror import RunningMirror  # noqa: E402
+
+GROWTH_MIB, GROWTH_DESCRIPTORS = 4, 64
+JSON, HTML = "application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.v1+html"
+NEW_EACH_SECOND = 5
+WRK = """local paths = {%s}
+local accepts = {"%s", "text/html", "%s"}
+local n = 0
+request = function()
+  n = n + 1
+  local headers = {["Accept"] = accepts[n %% 3 + 1], ["Accept-Encoding"] = n %% 2 == 0 and "gzip" or nil}
+  if n %% 5 == 0 then headers["If-None-Match"] = "*" end
+  if n %% 7 == 0 then headers["Range"] = "bytes=10-200" end
+  return wrk.format("GET", paths[n %% #paths + 1], headers)
+end
+"""
+
+
+class Wrong(Exception):
+    pass
+
+
+class Client:
+    """One kept connection and what is asked on it; each of the methods below is one kind of load."""
+
+    def __init__(self, soak, number):
+        self.soak, self.rng = soak, random.Random(number)
+        self.connection, self.requests, self.kinds = None, 0, {}
+
+    def ask(self, path, want, method="GET", headers=None, body=None):
+        self.requests += 1
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.soak.port, timeout=60)
+        try:
+            self.connection.request(method, path, body, headers or {})
+            answer = self.connection.getresponse()
+            data = answer.read()
+        except (OSError, http.client.HTTPException):
+            self.connection.close()
+            self.connection = None
+            raise
+        if answer.status not in (want if isinstance(want, tuple) else (want,)):
+            raise Wrong(f"{method} {path} {headers}: {answer.status} instead of {want}: {data[:200]!r}")
+        return answer, data
+
+    def name(self):
+        return self.rng.choice(self.soak.filled)
+
+    def page(self):
+        path = f"/pypi/simple/{self.name()}/"
+        accept, packed = self.rng.choice((JSON, HTML, "text/html")), self.rng.random() < 0.5
+        answer, data = self.ask(path, 200, headers={"Accept": accept, "Accept-Encoding": "gzip" if packed else "identity"})
+        text = gzip.decompress(data) if answer.getheader("Content-Encoding") == "gzip" else data
+        if path.split("/")[3].replace("-", "_").encode() not in text:
+            raise Wrong(f"{path}: another page: {text[:200]!r}")
+        self.ask(path, 304, headers={"Accept": accept, "Accept-Encoding": "gzip" if packed else "identity", "If-None-Match": answer.getheader("ETag")})
+
+    def file(self, name=None):
+        _, data = self.ask(f"/pypi/simple/{name or self.name()}/", 200, headers={"Accept": JSON})
+        entry = self.rng.choice(json.loads(data)["files"])
+        path = entry["url"][entry["url"].index("/packages/"):]
+        answer, whole = self.ask(path, 200)
+        if hashlib.sha256(whole).hexdigest() != entry["hashes"]["sha256"]:
+            raise Wrong(f"{path}: wrong bytes")
+        start = self.rng.randrange(len(whole))
+        if self.ask(path, 206, headers={"Range": f"bytes={start}-{start + 99}"})[1] != whole[start:start + 100]:
+            raise Wrong(f"{path}: another part than asked for")
+        self.ask(path, 304, headers={"If-None-Match": answer.getheader("ETag")})
+        if "core-metadata" in entry:
+            core = self.ask(path + ".metadata", 200)[1]
+            if hashlib.sha256(core).hexdigest() != entry["core-metadata"]["sha256"]:
+                raise Wrong(f"{path}.metadata: wrong bytes")
+
+    def odd(self):
+        self.ask(f"/pypi/simple/not-there-{self.rng.randrange(10**9)}/", 404)
+        self.ask(f"/pypi/simple/{self.name().upper()}", 301)
+        self.ask(f"/pypi/simple/{self.name()}/", 406, headers={"Accept": "image/png"})
+        self.ask("/metrics", 200)
+        self.ask(f"/pypi/simple/{self.name()}/", 200, method="HEAD")
+
+    def artifact(self):
+        body = self.rng.randbytes(self.rng.randrange(100, 200_000))
+        digest, repository = "sha256:" + hashlib.sha256(body).hexdigest(), f"soak/{self.rng.randrange(20)}"
+        place = self.ask(f"/v2/{repository}/blobs/uploads/", 202, "POST")[0].getheader("Location")
+        place = "/" + place.split("/", 3)[3] if "://" in place else place
+        self.ask(place + ("&" if "?" in place else "?") + "digest=" + digest, 201, "PUT", body=body)
+        if self.ask(f"/v2/{repository}/blobs/{digest}", 200)[1] != body:
+            raise Wrong(f"{digest}: wrong bytes")
+        self.ask(f"/v2/{repository}/blobs/{digest}", 202, "DELETE")
+
+    def silent(self):
+        with socket.create_connection(("127.0.0.1", self.soak.port)) as connection:
+            connection.sendall(self.rng.choice((b"", b"GET /pypi/simple/ HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=" + b"1" * 5000)))
+
+    def work(self):
+        kinds = [self.page] * 6 + [self.file] * 5 + [self.odd] * 2 + [self.artifact, self.silent]
+        while not self.soak.over.is_set():
+            kind = self.rng.choice(kinds)
+            try:
+                kind()
+                self.kinds[kind.__name__] = self.kinds.get(kind.__name__, 0) + 1
+            except (OSError, Wrong, http.client.HTTPException) as error:
+                self.soak.wrong.append(f"{time.strftime('%H:%M:%S')} {kind.__name__}: {type(error).__name__}: {error}")
+                time.sleep(0.1)
+
+    def pull(self, names, pause_s=0.0):
+        """Asks for projects that were not asked for before."""
+        for name in names:
+            if self.soak.over.is_set():
+                return
+            try:
+                self.file(name)
+                self.ask(f"/pypi/simple/{name}/", 200, headers={"Accept": "text/html", "Accept-Encoding": "gzip"})
+            except (OSError, Wrong, http.client.HTTPException) as error:
+                self.soak.wrong.append(f"{time.strftime('%H:%M:%S')} pulling {name}: {type(error).__name__}: {error}")
+            time.sleep(pause_s)
+
+
+class Soak:
+    def __init__(self, mirror, names, fill):
+        self.pid, self.port = mirror.process.pid, int(mirror.url.rpartition(":")[2])
+        self.filled, self.fresh = names[:fill], names[fill:]
+        self.over, self.wrong, self.samples = threading.Event(), [], []
+
+    def fill(self, threads):
+        clients = [Client(self, f"fill {number}") for number in range(threads)]
+        run_all([threading.Thread(target=client.pull, args=(self.filled[number::threads],)) for number, client in enumerate(clients)])
+
+    def rss_mib(self):
+        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.pid}/status").read_text())[1]) / 1024
+
+    def sample(self, second):
+        row = {"second": second, "rss_mib": self.rss_mib(), "descriptors": len(os.listdir(f"/proc/{self.pid}/fd"))}
+        self.samples.append(row)
+        return row
+
+    def load(self, seconds, threads, wrk_script):
+        clients = [Client(self, number) for number in range(threads)]
+        newcomer = Client(self, "new")
+        workers = [threading.Thread(target=client.work) for client in clients]
+        workers.append(threading.Thread(target=newcomer.pull, args=(self.fresh[:seconds * NEW_EACH_SECOND], 1 / NEW_EACH_SECOND)))
+        with contextlib.ExitStack() as stack:
+            stack.callback(lambda: [worker.join(60) for worker in workers])
+            stack.callback(self.over.set)
+            if shutil.which("wrk"):
+                wrk = subprocess.Popen(["wrk", "-t1", "-c16", f"-d{seconds}s", "-s", wrk_script, f"http://127.0.0.1:{self.port}/"], stdout=subprocess.PIPE, text=True)
+                stack.callback(lambda: wrk.poll() is None and wrk.send_signal(signal.SIGINT))
+            for worker in workers:
+                worker.start()
+            self.watch(seconds)
+        if shutil.which("wrk"):
+            print(next(line.strip() for line in wrk.communicate()[0].splitlines() if "requests in" in line), "by wrk")
+        kinds = {}
+        for client in clients:
+            for kind, count in client.kinds.items():
+                kinds[kind] = kinds.get(kind, 0) + count
+        print(f"{sum(client.requests for client in [*clients, newcomer]):,} requests whose answers were checked; rounds of each kind: {dict(sorted(kinds.items()))}")
+
+    def watch(self, seconds):
+        started, shown = time.monotonic(), -1
+        print(f"{'second':>7}{'RSS MiB':>10}{'descriptors':>13}{'wrong':>7}")
+        while (now := time.monotonic() - started) < seconds:
+            row = self.sample(now)
+            if int(now * 20 / seconds) > shown:
+                shown = int(now * 20 / seconds)
+                print(f"{now:7.0f}{row['rss_mib']:10.1f}{row['descriptors']:13}{len(self.wrong):7}", flush=True)
+            time.sleep(min(1, seconds / 40))
+
+    def growth(self, what):
+        """From the middle to the end, medians of a tenth of the time each."""
+        count = len(self.samples)
+        middle, end = self.samples[count // 2:count // 2 + max(1, count // 10)], self.samples[-max(1, count // 10):]
+        return statistics.median(row[what] for row in end) - statistics.median(row[what] for row in middle)
+
+
+def run_all(threads):
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--fill", type=int, default=6000, help="projects pulled through before")
+    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--quick", action="store_true", help="20 seconds, 1,000 projects before")
+    parser.add_argument("--json", metavar="FILE")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.seconds, arguments.fill = 20, 1000
+    fixture_upstream.require_nginx()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="dae-soak-", dir="/var/tmp"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, True)
+        upstream = stack.enter_context(fixture_upstream.FixtureUpstream(fixture_upstream.kept(20_000)))
+        mirror = stack.enter_context(RunningMirror(folder / "mirror", f"indexes:\n  pypi: {{upstream: \"{upstream.url}\"}}\n"))
+        names = fixture_upstream.names(20_000)
+        random.Random(1).shuffle(names)
+        soak = Soak(mirror, names, arguments.fill)
+        print(f"{datetime.date.today()}: empty, {soak.rss_mib():.1f} MiB", flush=True)
+        soak.fill(16)
+        print(f"{arguments.fill:,} projects pulled through: {soak.rss_mib():.1f} MiB", flush=True)
+        script = folder / "mix.lua"
+        hot = [f'"/pypi/simple/{name}/"' for name in soak.filled[:500]] + ['"/pypi/simple/not-there/"', '"/metrics"']
+        script.write_text(WRK % (", ".join(hot), JSON, HTML))
+        soak.load(arguments.seconds, arguments.threads, script)
+        if mirror.process.poll() is not None:
+            raise SystemExit("the mirror has ended\n" + (folder / "mirror" / "log").read_text()[-3000:])
+    grown, descriptors = soak.growth("rss_mib"), soak.growth("descriptors")
+    for line in soak.wrong[:10]:
+        print("wrong:", line)
+    good = grown <= GROWTH_MIB and descriptors <= GROWTH_DESCRIPTORS and not soak.wrong
+    print(f"from the middle to the end: {grown:+.1f} MiB (bar {GROWTH_MIB}), {descriptors:+.0f} descriptors (bar {GROWTH_DESCRIPTORS}), {len(soak.wrong)} wrong: "
+          f"{'held' if good else 'NOT HELD'}")
+    if arguments.json:
+        pathlib.Path(arguments.json).write_text(json.dumps({"samples": soak.samples, "growth_mib": grown, "wrong": soak.wrong[:100]}, indent=1) + "\n")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
