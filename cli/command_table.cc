@@ -33,6 +33,8 @@ std::vector<Command> command_table() {
       local_status_command(),
       local_down_command(),
       mirror_serve_command(),
+      mirror_sync_command(),
+      mirror_explain_command(),
       mirror_snapshot_command(),
       mirror_snapshots_command(),
       mirror_promote_command(),

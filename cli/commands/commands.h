@@ -30,6 +30,8 @@ Command status_command();
 Command history_command();
 Command logs_command();
 Command mirror_serve_command();
+Command mirror_sync_command();
+Command mirror_explain_command();
 Command mirror_snapshot_command();
 Command mirror_snapshots_command();
 Command mirror_promote_command();
