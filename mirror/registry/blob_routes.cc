@@ -66,7 +66,7 @@ std::optional<Digest> find_to_mount(RegistryService& service, const ContentDiges
   } else if (is_repository_name(from)) {
     stored = service.store.blob(from, digest);
   }
-  return stored && service.blobs.has(*stored) ? stored : std::nullopt;
+  return stored && service.blobs.touch(*stored) ? stored : std::nullopt;
 }
 
 ServerResponse start_upload(RegistryService& service, const ServerRequest& request) {

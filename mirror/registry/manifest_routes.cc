@@ -52,24 +52,30 @@ bool has_reference(RegistryService& service, const std::string& repository, cons
     stored = row->stored;
   }
   const auto size_bytes = stored ? service.blobs.size_bytes(*stored) : std::nullopt;
-  if (!size_bytes) return false;
+  if (!size_bytes || !service.blobs.touch(*stored)) return false;
   if (*size_bytes != reference.size_bytes) {
     throw OciRefusal(400, "MANIFEST_INVALID", "`" + reference.digest + "` has another size than the manifest says");
   }
   return true;
 }
 
-void check_references(RegistryService& service, const std::string& repository, const ManifestFacts& facts) {
+// The blobs that are there.
+std::vector<ContentDigest> check_references(RegistryService& service, const std::string& repository,
+                                            const ManifestFacts& facts) {
+  std::vector<ContentDigest> held;
   // What is released is whole, whatever the configuration allows elsewhere.
   const bool may_miss = service.sparse && !is_immutable_repository(repository);
   for (const bool manifest : {false, true}) {
     for (const ManifestReference& reference : manifest ? facts.manifests : facts.blobs) {
-      const bool found = !reference.required || has_reference(service, repository, reference, manifest);
+      if (!reference.required) continue;
+      const bool found = has_reference(service, repository, reference, manifest);
       if (!found && !may_miss) {
         throw OciRefusal(400, "MANIFEST_BLOB_UNKNOWN", "`" + reference.digest + "` is not in this repository");
       }
+      if (found && !manifest) held.push_back(ContentDigest::parse(reference.digest));
     }
   }
+  return held;
 }
 
 // The name under which the manifest is kept: the client's, or sha256 for one pushed by tag.
@@ -104,9 +110,9 @@ ServerResponse put_manifest(RegistryService& service, const ServerRequest& reque
   const ContentDigest digest = pushed_digest(request, stored);
   const std::vector<std::string> tags = tags_to_set(request);
   const ManifestFacts facts = read_manifest(request.body, request.headers.get("Content-Type"));
-  check_references(service, repository, facts);
+  const std::vector<ContentDigest> held = check_references(service, repository, facts);
   service.blobs.put(request.body);
-  service.store.put_manifest(repository, {digest, stored, facts.media_type, request.body.size()}, facts, tags);
+  service.store.put_manifest(repository, {digest, stored, facts.media_type, request.body.size()}, facts, tags, held);
   ServerResponse response;
   response.status = 201;
   response.headers.set("Location", "/v2/" + repository + "/manifests/" + digest.oci());

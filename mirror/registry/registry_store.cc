@@ -100,8 +100,10 @@ void RegistryStore::point_tag(Database& db, const std::string& repository, const
 }
 
 void RegistryStore::put_manifest(const std::string& repository, const ManifestRow& row, const ManifestFacts& facts,
-                                 const std::vector<std::string>& tags) {
+                                 const std::vector<std::string>& tags, const std::vector<ContentDigest>& held) {
   catalog_.write([&](Database& db) {
+    Statement keep = db.prepare("INSERT OR IGNORE INTO repository_blobs(repository, digest) VALUES(?,?)");
+    for (const ContentDigest& blob : held) keep.bind(1, repository).bind(2, blob.row()).run();
     for (const std::string& tag : tags) point_tag(db, repository, tag, row.digest);
     remember(db, row.digest, row.stored);
     Statement insert = db.prepare(

@@ -38,8 +38,9 @@ class RegistryStore {
 
   // Tags of an immutable repository never move, not even after they were deleted: OciRefusal 409 DENIED, and then
   // nothing is stored at all.
+  // `held`: blobs of this repository that it names; a collection at this moment does not part them from it.
   void put_manifest(const std::string& repository, const ManifestRow& row, const ManifestFacts& facts,
-                    const std::vector<std::string>& tags);
+                    const std::vector<std::string>& tags, const std::vector<ContentDigest>& held = {});
   std::optional<ManifestRow> manifest(const std::string& repository, const ContentDigest& digest);
   std::optional<ManifestRow> tagged(const std::string& repository, const std::string& tag);
   bool delete_manifest(const std::string& repository, const ContentDigest& digest);  // and the tags that point at it

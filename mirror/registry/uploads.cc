@@ -63,7 +63,7 @@ Digest take_in(BlobStore& blobs, const Chunk& chunk, const Digest& digest) {
   if (*chunk.sha256 != digest) {
     throw OciRefusal(400, "DIGEST_INVALID", "the bytes received do not have this digest");
   }
-  if (blobs.size_bytes(digest) == chunk.size_bytes) return digest;
+  if (blobs.size_bytes(digest) == chunk.size_bytes && blobs.touch(digest)) return digest;
   try {
     blobs.adopt_part(chunk.file, digest);
     return digest;
