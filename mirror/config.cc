@@ -147,6 +147,7 @@ MirrorConfig parse_mirror_config(const Document& document) {
   }
   if (config.indexes.empty()) config.indexes.push_back(IndexConfig{.name = "pypi"});
   if (auto limits = reader.object("limits")) parse_limits(config, *limits);
+  if (auto care = reader.object("care")) config.care = parse_care_config(std::move(*care));
   if (auto registry = reader.object("registry")) {
     if (const Value* sparse = registry->optional("sparse")) config.sparse_manifests = sparse->as_bool();
     registry->finish();

@@ -10,6 +10,7 @@
 #include "base/http_server.h"
 #include "base/process.h"
 #include "base/value.h"
+#include "mirror/care/config.h"
 
 namespace dae::mirror {
 
@@ -36,6 +37,7 @@ struct MirrorConfig {
   uint64_t file_limit_bytes = 4ull << 30;
   uint64_t upload_limit_bytes = 200ull << 20;
   bool sparse_manifests = false;  // pushed manifests may name what this mirror does not have
+  CareConfig care = {};
 };
 MirrorConfig parse_mirror_config(const Document& document);  // mirror.yaml, strict
 MirrorConfig default_mirror_config(const Path& storage);
