@@ -5,23 +5,12 @@
 #include "base/strings.h"
 #include "mirror/config_values.h"
 #include "mirror/mirror.h"
+#include "mirror/policy/config.h"
 #include "mirror/sync/settings.h"
 #include "mirror/upload/config.h"
 
 namespace dae::mirror {
 namespace {
-
-// Promised by the format for later; refusing them by name is kinder than "unknown key".
-constexpr std::array kLaterIndexKeys = {"cooldown", "exempt", "overlay", "claims"};
-
-void refuse_later_keys(Reader& reader) {
-  for (const char* key : kLaterIndexKeys) {
-    if (const Value* value = reader.optional(key)) {
-      throw reader.error_at(*value, "`" + reader.where() + "." + key + "` is not supported yet",
-                            "remove the key: a mirror that ignored it would not do what the file says");
-    }
-  }
-}
 
 bool is_index_name(std::string_view name) {
   static const std::set<std::string, std::less<>> reserved = {"v2",      "packages", "snapshots", "healthz",
@@ -56,15 +45,17 @@ IndexConfig parse_index(const Reader& parent, const std::string& name, const Val
                           "`metrics`, `ui` and `artifacts` are paths of the mirror itself");
   }
   Reader reader(parent.file(), value, "indexes." + name);
-  refuse_later_keys(reader);
   IndexConfig index;
   index.name = name;
   if (const Value* mode = reader.optional("mode")) {
     index.mode = mode->as_string();
-    if (index.mode != "pull-through" && index.mode != "sync" && index.mode != "private") {
-      throw reader.error_at(*mode, "unknown mode `" + index.mode + "`", "the modes: `pull-through`, `sync`, `private`");
+    static const std::set<std::string, std::less<>> modes = {"pull-through", "sync", "private", "overlay"};
+    if (modes.count(index.mode) == 0) {
+      throw reader.error_at(*mode, "unknown mode `" + index.mode + "`",
+                            "the modes: `pull-through`, `sync`, `private`, `overlay`");
     }
   }
+  parse_policy(reader, index);
   parse_upload_settings(reader, index);
   if (const Value* upstream = reader.optional("upstream")) index.upstream = parse_upstream(reader, *upstream);
   if (const Value* frozen = reader.optional("frozen")) index.frozen = index.frozen || frozen->as_bool();
@@ -145,6 +136,7 @@ MirrorConfig parse_mirror_config(const Document& document) {
     if (!indexes->is_object()) throw reader.error_at(*indexes, "`indexes` must be a mapping of names to indexes");
     for (const auto& [name, value] : indexes->as_object()) config.indexes.push_back(parse_index(reader, name, value));
   }
+  check_overlays(reader, config.indexes);
   if (config.indexes.empty()) config.indexes.push_back(IndexConfig{.name = "pypi"});
   if (auto limits = reader.object("limits")) parse_limits(config, *limits);
   if (auto care = reader.object("care")) config.care = parse_care_config(std::move(*care));

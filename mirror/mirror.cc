@@ -29,8 +29,9 @@ class RunningMirror final : public Mirror {
         blobs_(open_blob_store(config.storage / "blobs")),
         catalog_(config.storage / "catalog.db"),
         pages_(catalog_),
+        policies_(config.indexes, catalog_, pages_, clock),
         indexes_(make_indexes(transport, runner)),
-        files_(indexes_, pages_, *blobs_, metrics_, gate_),
+        files_(indexes_, pages_, *blobs_, metrics_, gate_, policies_),
         registry_(catalog_, clock),
         uploads_(catalog_, *blobs_, clock, config.storage / "uploads", config.file_limit_bytes),
         server_(start()) {}
@@ -53,9 +54,10 @@ class RunningMirror final : public Mirror {
   Indexes make_indexes(Transport& transport, ProcessRunner& runner) {
     Indexes indexes;
     for (const IndexConfig& index : config_.indexes) {
+      if (index.overlay.is_overlay()) continue;
       auto upstream = std::make_unique<Upstream>(index, config_, transport, runner, metrics_);
-      indexes[index.name] =
-          std::make_unique<PullThroughIndex>(index, std::move(upstream), pages_, clock_, metrics_, gate_);
+      indexes[index.name] = std::make_unique<PullThroughIndex>(index, std::move(upstream), pages_, clock_, metrics_,
+                                                               gate_, policies_.overlays());
     }
     return indexes;
   }
@@ -102,13 +104,14 @@ class RunningMirror final : public Mirror {
   std::unique_ptr<BlobStore> blobs_;
   Catalog catalog_;
   PageStore pages_;
+  Policies policies_;
   Indexes indexes_;
   FileStore files_;
   RenderCache rendered_{kRenderCacheBytes};
   RegistryStore registry_;
   Uploads uploads_;
   AnswerCache answers_{catalog_, clock_, config_.storage / "spool"};
-  IndexService index_service_{indexes_, pages_, files_, *blobs_, rendered_, answers_};
+  IndexService index_service_{indexes_, pages_, files_, *blobs_, rendered_, answers_, policies_};
   RegistryService registry_service_{registry_, uploads_, *blobs_, config_.file_limit_bytes, config_.sparse_manifests};
   Publisher publisher_{catalog_, pages_, *blobs_, clock_, names_of(config_.indexes)};
   UploadService upload_service_{catalog_, publisher_, clock_, config_.storage / "spool", config_.upload_limit_bytes};

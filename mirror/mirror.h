@@ -11,6 +11,7 @@
 #include "base/process.h"
 #include "base/value.h"
 #include "mirror/care/config.h"
+#include "mirror/policy/rules.h"
 
 namespace dae::mirror {
 
@@ -21,11 +22,13 @@ struct SyncSettings;
 struct IndexConfig {
   std::string name;                                     // "pypi"
   std::string upstream = "pip";                         // "pip" or a simple root URL
-  std::string mode = "pull-through";                    // or "sync", "private": no upstream, always frozen
+  std::string mode = "pull-through";                    // or "sync", "private", "overlay": no upstream, always frozen
   bool frozen = false;                                  // upstream is never asked: what is not kept is not there
   std::shared_ptr<const sync::SyncSettings> sync = {};  // with mode "sync" alone
   bool uploads = false;                                 // with mode "private" alone
   bool immutable = true;                                // what was uploaded stays under its name
+  PolicyRules policy = {};
+  OverlayRules overlay = {};  // with mode "overlay" alone
 };
 
 struct MirrorConfig {

@@ -87,6 +87,13 @@ void AnswerCache::keep(const ServerRequest& request, const ServerResponse& respo
   }
 }
 
+void AnswerCache::forget(const ServerRequest& request) {
+  std::string key;
+  if (!write_key(request, &key)) return;
+  std::lock_guard lock(mutex_);
+  if (const auto found = by_key_.find(key); found != by_key_.end()) drop(found->second);
+}
+
 // A file is opened anew: another may have taken its place, with bytes that were repaired.
 std::shared_ptr<const KnownAnswer> AnswerCache::held_for(const std::string& key, const ServerResponse& response) {
   std::lock_guard lock(mutex_);

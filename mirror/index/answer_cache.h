@@ -24,6 +24,8 @@ class AnswerCache {
   uint64_t mark() const { return catalog_.generation(); }
   // `mark` was taken before anything was looked up for `response`.
   void keep(const ServerRequest& request, const ServerResponse& response, uint64_t mark, int64_t valid_until_ms);
+  // What went the whole way had another end than an answer to keep.
+  void forget(const ServerRequest& request);
 
  private:
   struct Entry {

@@ -1,6 +1,7 @@
 #include "mirror/index/file_store.h"
 
 #include "base/log.h"
+#include "mirror/policy/refusal.h"
 #include "resolver/standards/metadata.h"
 #include "resolver/standards/names.h"
 
@@ -28,11 +29,20 @@ bool is_metadata_of(const std::string& text, const std::string& name, const std:
 }  // namespace
 
 FileStore::Listed FileStore::find(const Digest& digest, const std::string& name) {
+  std::optional<Verdict> refused;
   for (FileRow& row : pages_.find_file(digest, name)) {
     const auto index = indexes_.find(row.index);
-    if (index != indexes_.end()) return {std::move(row), index->second.get()};
+    if (index == indexes_.end()) continue;
+    Verdict verdict = policies_.judge(row.index, *row.document, name);
+    if (verdict.admitted) return {std::move(row), index->second.get(), verdict.next_change_ms};
+    if (!refused) refused = std::move(verdict);
   }
+  if (refused) throw PolicyRefusal(*refused);
   throw gone(name);
+}
+
+int64_t FileStore::offered_until_ms(const Digest& digest, const std::string& name) {
+  return policies_.judge_nothing() ? kNever : find(digest, name).offered_until_ms;
 }
 
 std::shared_ptr<GrowingFile> FileStore::open(const Digest& digest, const std::string& name) {

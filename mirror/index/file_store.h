@@ -6,18 +6,25 @@
 
 #include "base/blob_store.h"
 #include "mirror/index/file_flights.h"
+#include "mirror/index/listing.h"
 #include "mirror/index/pull_through.h"
 
 namespace dae::mirror {
 
-using Indexes = std::map<std::string, std::unique_ptr<PullThroughIndex>, std::less<>>;
-
 // Thread-safe. Only what a kept page lists is served: whatever upstream removes is gone here with the page's next
-// refresh. All throw Error not_found, or network when upstream's answer is none or wrong.
+// refresh, and what the policy holds back is held back here too, kept or not. All throw Error not_found, PolicyRefusal,
+// or network when upstream's answer is none or wrong.
 class FileStore {
  public:
-  FileStore(const Indexes& indexes, PageStore& pages, BlobStore& blobs, Metrics& metrics, Gate& gate)
-      : indexes_(indexes), pages_(pages), blobs_(blobs), metrics_(metrics), gate_(gate), file_flights_(blobs) {}
+  FileStore(const Indexes& indexes, PageStore& pages, BlobStore& blobs, Metrics& metrics, Gate& gate,
+            Policies& policies)
+      : indexes_(indexes),
+        pages_(pages),
+        blobs_(blobs),
+        metrics_(metrics),
+        gate_(gate),
+        policies_(policies),
+        file_flights_(blobs) {}
   // The file as soon as some of it is here. nullptr: it is whole, the blob of its digest.
   std::shared_ptr<GrowingFile> open(const Digest& digest, const std::string& name);
   // What the index, or the blob, says of the size of a file that package() would answer with.
@@ -25,11 +32,14 @@ class FileStore {
   // The digest of the blob that holds the answer; it is there.
   Digest package(const Digest& digest, const std::string& name);
   Digest metadata(const Digest& digest, const std::string& name);
+  // How long the policy offers the file, if nothing but time changes.
+  int64_t offered_until_ms(const Digest& digest, const std::string& name);
 
  private:
   struct Listed {
     FileRow row;
     PullThroughIndex* index;
+    int64_t offered_until_ms;
   };
   Listed find(const Digest& digest, const std::string& name);
   FileFlights::Fetch fetch_of(const Listed& listed, const Digest& digest);
@@ -43,6 +53,7 @@ class FileStore {
   BlobStore& blobs_;
   Metrics& metrics_;
   Gate& gate_;
+  Policies& policies_;
   SingleFlight<Digest> metadata_flights_;
   FileFlights file_flights_;  // last: its threads use the above
 };

@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "mirror/index/negotiate.h"
+#include "mirror/policy/refusal.h"
 #include "resolver/standards/names.h"
 
 namespace dae::mirror {
@@ -12,7 +13,7 @@ namespace {
 
 constexpr const char* kHtmlOnly = "v1+html";
 constexpr const char* kPageCaching = "public, max-age=600";
-constexpr const char* kStaleCaching = "public, max-age=30";
+constexpr int64_t kPageMaxAgeS = 600, kStaleMaxAgeS = 30;
 constexpr const char* kAbsentCaching = "public, max-age=60";
 constexpr const char* kFileCaching = "public, max-age=31536000, immutable";
 
@@ -75,7 +76,7 @@ ServerResponse absent(const std::string& name) {
   return response;
 }
 
-ServerResponse page_response(PageFormat format, std::string body, std::string etag, const char* caching) {
+ServerResponse page_response(PageFormat format, std::string body, std::string etag, const std::string& caching) {
   ServerResponse response;
   response.body = std::move(body);
   response.etag = std::move(etag);
@@ -112,28 +113,31 @@ ServerResponse not_acceptable() {
 }
 
 ServerResponse list_page(IndexService& service, const std::string& index, PageFormat format) {
-  const std::vector<std::string> names = service.pages.names(index);
+  const std::vector<std::string> names = service.policies.overlays().names(index);
   std::string body = format == PageFormat::json ? resolver::render_list_json(names) : resolver::render_list_html(names);
   std::string etag = Digest::of(body).short_hex(32);
   // It grows with every project that somebody asks for.
   return page_response(format, std::move(body), std::move(etag), "no-cache");
 }
 
-Answer project_page(IndexService& service, PullThroughIndex& index, const std::string& name, bool html_only,
+Answer project_page(IndexService& service, const std::string& index, const std::string& name, bool html_only,
                     PageFormat format, bool gzip_wanted) {
-  const std::optional<KeptPage> kept = index.page(name);
-  if (!kept) return absent(name);
+  const std::optional<Listing> listing = list_project(service.indexes, service.policies, index, name);
+  if (!listing) return absent(name);
+  const int64_t now_ms = service.policies.now_ms();
   const bool json = format == PageFormat::json;
   const std::string to_root = html_only ? "../../../../" : "../../../";
-  const std::string key = std::to_string(kept->row.id) + (json ? "/json" : "/html") + to_root;
-  const auto rendered = service.rendered.get(key, kept->row.revision, [&] {
-    resolver::ProjectPage page = service.pages.load(kept->row, name);
-    announce_from_here(page, to_root);
-    return json ? resolver::render_project_json(page) : resolver::render_project_html(page);
+  const std::string key = listing->key + (json ? "json" : "html") + to_root;
+  const auto rendered = service.rendered.get(key, listing->version, now_ms, [&] {
+    PolicyPage offered = offered_page(*listing, service.pages, now_ms);
+    announce_from_here(offered.page, to_root);
+    return Rendering(json ? resolver::render_project_json(offered.page) : resolver::render_project_html(offered.page),
+                     offered.next_change_ms);
   });
+  const Lifetime life = lifetime(rendered->valid_until_ms, now_ms, listing->stale ? kStaleMaxAgeS : kPageMaxAgeS);
   const bool gzipped = gzip_wanted && !rendered->gzipped.empty();
   ServerResponse response = page_response(format, gzipped ? rendered->gzipped : rendered->body, rendered->etag,
-                                          kept->stale ? kStaleCaching : kPageCaching);
+                                          "public, max-age=" + std::to_string(life.max_age_s));
   // Equal bytes under two types, and under two codings, are two representations.
   if (format == PageFormat::v1_html) response.etag += "-v1";
   if (gzipped) {
@@ -142,11 +146,11 @@ Answer project_page(IndexService& service, PullThroughIndex& index, const std::s
   }
   response.headers.set("Vary", "Accept, Accept-Encoding");
   // A stale one is asked for again soon, whatever the catalog says.
-  return {std::move(response), kept->stale ? 0 : index.frozen() ? kAlways : kept->row.fresh_until_ms};
+  return {std::move(response), listing->stale ? 0 : std::min(listing->fresh_until_ms, life.valid_until_ms)};
 }
 
-Answer simple(IndexService& service, PullThroughIndex& index, const ServerRequest& request) {
-  const PageRequest wanted = parse_page_path(request.path, index.name());
+Answer simple(IndexService& service, const std::string& index, const ServerRequest& request) {
+  const PageRequest wanted = parse_page_path(request.path, index);
   if (!wanted.valid || (!wanted.name.empty() && !resolver::is_valid_name(wanted.name))) {
     return ServerResponse::not_found(request.path);
   }
@@ -160,7 +164,7 @@ Answer simple(IndexService& service, PullThroughIndex& index, const ServerReques
   }
   const auto format = choose_format(request, wanted.html_only);
   if (!format) return not_acceptable();
-  if (wanted.name.empty()) return list_page(service, index.name(), *format);
+  if (wanted.name.empty()) return list_page(service, index, *format);
   return project_page(service, index, normal, wanted.html_only, *format,
                       prefers_gzip(request.headers.get("Accept-Encoding")));
 }
@@ -198,8 +202,10 @@ Answer package(IndexService& service, const ServerRequest& request) {
   response.headers.set("Content-Type", "application/octet-stream");
   response.headers.set("Cache-Control", kFileCaching);
   response.headers.set("X-Content-Type-Options", "nosniff");
-  if (has_suffix(file, kMetadataSuffix)) {
-    const Digest held = service.files.metadata(digest, file.substr(0, file.size() - kMetadataSuffix.size()));
+  const bool metadata = has_suffix(file, kMetadataSuffix);
+  const std::string wheel_or_sdist = metadata ? file.substr(0, file.size() - kMetadataSuffix.size()) : file;
+  if (metadata) {
+    const Digest held = service.files.metadata(digest, wheel_or_sdist);
     response.file = service.blobs.path(held);
     response.etag = held.hex();
     response.headers.set("Content-Type", "text/plain; charset=utf-8");
@@ -209,7 +215,7 @@ Answer package(IndexService& service, const ServerRequest& request) {
     attach_package(service, request, digest, file, &response);
   }
   const bool on_its_way = response.growing != nullptr;
-  return {std::move(response), on_its_way ? 0 : kAlways};
+  return {std::move(response), on_its_way ? 0 : service.files.offered_until_ms(digest, wheel_or_sdist)};
 }
 
 Route route_to(IndexService& service, std::string pattern, std::function<Answer(const ServerRequest&)> handle) {
@@ -217,10 +223,15 @@ Route route_to(IndexService& service, std::string pattern, std::function<Answer(
     try {
       const uint64_t mark = service.answers.mark();
       Answer answer = handle(request);
-      if (answer.valid_until_ms > 0) {
+      if (answer.valid_until_ms > 0 && answer.response.status == 200) {
         service.answers.keep(request, answer.response, mark, answer.valid_until_ms);
+      } else {
+        service.answers.forget(request);
       }
       return std::move(answer.response);
+    } catch (const PolicyRefusal& refusal) {
+      service.answers.forget(request);
+      return refusal_answer(refusal);
     } catch (const TooBusy& busy) {
       ServerResponse response = ServerResponse::problem(503, busy.message(), "", busy.hint());
       response.headers.set("Retry-After", "1");
@@ -235,11 +246,11 @@ Route route_to(IndexService& service, std::string pattern, std::function<Answer(
 void add_index_routes(std::vector<Route>& routes, IndexService& service) {
   routes.push_back(route_to(service, "/packages/{}/{}/{}",
                             [&service](const ServerRequest& request) { return package(service, request); }));
-  for (const auto& [name, index] : service.indexes) {
+  for (const std::string& name : service.policies.indexes()) {
     for (const char* pattern : {"/simple", "/simple/", "/simple/{*}"}) {
-      routes.push_back(route_to(
-          service, "/" + name + pattern,
-          [&service, &index = *index](const ServerRequest& request) { return simple(service, index, request); }));
+      routes.push_back(route_to(service, "/" + name + pattern, [&service, name](const ServerRequest& request) {
+        return simple(service, name, request);
+      }));
     }
   }
 }

@@ -5,6 +5,7 @@
 #include "base/http_server.h"
 #include "mirror/index/answer_cache.h"
 #include "mirror/index/file_store.h"
+#include "mirror/index/listing.h"
 #include "mirror/index/render_cache.h"
 
 namespace dae::mirror {
@@ -17,6 +18,7 @@ struct IndexService {
   BlobStore& blobs;
   RenderCache& rendered;
   AnswerCache& answers;
+  Policies& policies;
 };
 
 void add_index_routes(std::vector<Route>& routes, IndexService& service);

@@ -14,7 +14,7 @@ constexpr int64_t kRetryAfterMs = 30'000;
 }  // namespace
 
 PullThroughIndex::PullThroughIndex(const IndexConfig& config, std::unique_ptr<Upstream> upstream, PageStore& pages,
-                                   Clock& clock, Metrics& metrics, Gate& gate)
+                                   Clock& clock, Metrics& metrics, Gate& gate, const Overlays& overlays)
     : name_(config.name),
       pages_frozen_(config.frozen || config.sync),
       frozen_(config.frozen || (config.sync && !config.sync->on_demand)),
@@ -22,9 +22,11 @@ PullThroughIndex::PullThroughIndex(const IndexConfig& config, std::unique_ptr<Up
       pages_(pages),
       clock_(clock),
       metrics_(metrics),
-      gate_(gate) {}
+      gate_(gate),
+      overlays_(overlays) {}
 
 std::optional<KeptPage> PullThroughIndex::page(const std::string& project) {
+  if (!overlays_.bar(name_, project).empty()) return std::nullopt;
   std::optional<ProjectRow> row = pages_.find(name_, project);
   bool stale = false;
   if (!pages_frozen_ && (!row || row->fresh_until_ms <= clock_.wall_ms())) {

@@ -14,19 +14,22 @@ size_t held_bytes(const RenderedPage& page) {
 
 }  // namespace
 
-std::shared_ptr<const RenderedPage> RenderCache::get(const std::string& key, int64_t revision,
-                                                     const std::function<std::string()>& render) {
+std::shared_ptr<const RenderedPage> RenderCache::get(const std::string& key, const std::string& version, int64_t now_ms,
+                                                     const std::function<Rendering()>& render) {
   {
     std::lock_guard lock(mutex_);
     const auto found = by_key_.find(key);
-    if (found != by_key_.end() && found->second->page->revision == revision) {
+    if (found != by_key_.end() && found->second->page->version == version &&
+        found->second->page->valid_until_ms > now_ms) {
       recent_.splice(recent_.begin(), recent_, found->second);
       return found->second->page;
     }
   }
+  Rendering rendering = render();
   auto page = std::make_shared<RenderedPage>();
-  page->revision = revision;
-  page->body = render();
+  page->version = version;
+  page->valid_until_ms = rendering.valid_until_ms;
+  page->body = std::move(rendering.body);
   if (page->body.size() > kFewBytes) page->gzipped = gzip(page->body);
   page->etag = Digest::of(page->body).short_hex(32);
   keep(key, page);

@@ -1,6 +1,8 @@
 #pragma once
 // Rendered pages in memory: a page of ten thousand files takes longer to write than to send.
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <list>
 #include <map>
 #include <memory>
@@ -9,19 +11,29 @@
 
 namespace dae::mirror {
 
+// What rendering gave, and until when nothing but time changes it.
+struct Rendering {
+  Rendering(std::string text, int64_t until_ms = std::numeric_limits<int64_t>::max())
+      : body(std::move(text)), valid_until_ms(until_ms) {}
+  std::string body;
+  int64_t valid_until_ms;
+};
+
 struct RenderedPage {
-  int64_t revision = 0;
+  std::string version;
+  int64_t valid_until_ms = 0;
   std::string body;
   std::string gzipped;  // the same bytes; empty when they are so few that it is not worth it
-  std::string etag;     // of the bytes: equal pages keep their validator whatever the revision
+  std::string etag;     // of the bytes: equal pages keep their validator whatever the version
 };
 
 // Thread-safe; the least recently asked page goes first when `capacity_bytes` is passed.
 class RenderCache {
  public:
   explicit RenderCache(size_t capacity_bytes) : capacity_bytes_(capacity_bytes) {}
-  std::shared_ptr<const RenderedPage> get(const std::string& key, int64_t revision,
-                                          const std::function<std::string()>& render);
+  // `version` is equal for what renders to the same, until the time that rendering told.
+  std::shared_ptr<const RenderedPage> get(const std::string& key, const std::string& version, int64_t now_ms,
+                                          const std::function<Rendering()>& render);
 
  private:
   struct Entry {

@@ -105,15 +105,29 @@ OverlayRules parse_overlay_rules(Reader& index, const std::string& mode) {
   return rules;
 }
 
-std::string overlay_mistake(const std::string& name, const OverlayRules& rules, const std::vector<IndexKind>& indexes) {
-  std::set<std::string> seen;
-  for (const std::string& member : rules.members) {
-    const auto found = std::ranges::find(indexes, member, &IndexKind::name);
-    if (found == indexes.end()) return "the overlay `" + name + "` names `" + member + "`, which is no index here";
-    if (found->overlay) return "the overlay `" + name + "` names `" + member + "`, which is an overlay itself";
-    if (!seen.insert(member).second) return "the overlay `" + name + "` names `" + member + "` twice";
+void parse_policy(Reader& reader, IndexConfig& index) {
+  index.overlay = parse_overlay_rules(reader, reader.has("mode") ? index.mode : "");
+  index.policy = parse_policy_rules(reader);
+  if (!index.overlay.is_overlay()) return;
+  index.mode = "overlay";
+  index.upstream.clear();
+  index.frozen = true;
+}
+
+void check_overlays(Reader& mirror, const std::vector<IndexConfig>& indexes) {
+  for (const IndexConfig& index : indexes) {
+    const auto wrong = [&](const std::string& member, const char* what) {
+      const Value& where = mirror.optional("indexes")->at(index.name).at("overlay");
+      return mirror.error_at(where, "the overlay `" + index.name + "` names `" + member + "`" + what);
+    };
+    std::set<std::string> seen;
+    for (const std::string& member : index.overlay.members) {
+      const auto found = std::ranges::find(indexes, member, &IndexConfig::name);
+      if (found == indexes.end()) throw wrong(member, ", which is no index here");
+      if (found->overlay.is_overlay()) throw wrong(member, ", which is an overlay itself");
+      if (!seen.insert(member).second) throw wrong(member, " twice");
+    }
   }
-  return "";
 }
 
 }  // namespace dae::mirror

@@ -62,31 +62,37 @@ TEST(Gate, TurnsAwayWhatDoesNotFit) {
   EXPECT_NO_THROW(Gate::Pass again(gate));
 }
 
-TEST(RenderCache, RendersAgainOnlyForAnotherRevision) {
+TEST(RenderCache, RendersAgainOnlyForAnotherVersionOrALaterTime) {
   RenderCache cache(100);
   int rendered = 0;
   const auto render = [&] { return std::string(40, static_cast<char>('a' + rendered++)); };
-  const std::string first = cache.get("x", 1, render)->etag;
-  EXPECT_EQ(cache.get("x", 1, render)->etag, first);
+  const std::string first = cache.get("x", "1", 0, render)->etag;
+  EXPECT_EQ(cache.get("x", "1", 0, render)->etag, first);
   EXPECT_EQ(rendered, 1);
-  EXPECT_NE(cache.get("x", 2, render)->etag, first);
+  EXPECT_NE(cache.get("x", "2", 0, render)->etag, first);
   EXPECT_EQ(rendered, 2);
+  const auto until_nine = [&] { return Rendering(render(), 9); };
+  cache.get("x", "3", 8, until_nine);
+  cache.get("x", "3", 8, until_nine);
+  EXPECT_EQ(rendered, 3);
+  cache.get("x", "3", 9, until_nine);
+  EXPECT_EQ(rendered, 4);
 }
 
 TEST(RenderCache, LetsTheLeastRecentlyAskedGo) {
   RenderCache cache(100);
   int rendered = 0;
   const auto render = [&] { return ++rendered, std::string(40, 'a'); };
-  cache.get("x", 1, render);
-  cache.get("y", 1, render);
-  cache.get("x", 1, render);
-  cache.get("z", 1, render);  // y goes
-  cache.get("x", 1, render);
+  cache.get("x", "1", 0, render);
+  cache.get("y", "1", 0, render);
+  cache.get("x", "1", 0, render);
+  cache.get("z", "1", 0, render);  // y goes
+  cache.get("x", "1", 0, render);
   EXPECT_EQ(rendered, 3);
-  cache.get("y", 1, render);
+  cache.get("y", "1", 0, render);
   EXPECT_EQ(rendered, 4);
   // Larger than the whole cache: answered, not kept.
-  EXPECT_EQ(cache.get("huge", 1, [] { return std::string(1000, 'h'); })->body.size(), 1000u);
+  EXPECT_EQ(cache.get("huge", "1", 0, [] { return std::string(1000, 'h'); })->body.size(), 1000u);
 }
 
 }  // namespace

@@ -1,0 +1,41 @@
+#include "mirror/index/listing.h"
+
+#include <algorithm>
+
+namespace dae::mirror {
+
+std::optional<Listing> list_project(const Indexes& indexes, Policies& policies, const std::string& index,
+                                    const std::string& project) {
+  const bool merges = policies.overlays().merges(index, project);
+  Listing listing;
+  listing.fresh_until_ms = kNever;
+  for (const std::string& member : policies.overlays().members(index)) {
+    PullThroughIndex& one = *indexes.at(member);
+    const std::optional<KeptPage> kept = one.page(project);
+    if (!kept) continue;
+    listing.stale = listing.stale || kept->stale;
+    if (!one.pages_frozen()) listing.fresh_until_ms = std::min(listing.fresh_until_ms, kept->row.fresh_until_ms);
+    listing.parts.push_back({*kept, policies.of(member, project)});
+    listing.key += std::to_string(kept->row.id) + "/";
+    listing.version += std::to_string(kept->row.revision) + listing.parts.back().policy.stamp + ";";
+    if (!merges) break;
+  }
+  if (listing.parts.empty()) return std::nullopt;
+  return listing;
+}
+
+PolicyPage offered_page(const Listing& listing, PageStore& pages, int64_t now_ms) {
+  std::vector<resolver::ProjectPage> offered;
+  PolicyPage out;
+  for (const Listing::Part& part : listing.parts) {
+    const auto document = pages.document(Digest::parse(part.kept.row.document));
+    PolicyPage one = apply_policy(part.policy.policy, *document, now_ms);
+    out.next_change_ms = std::min(out.next_change_ms, one.next_change_ms);
+    offered.push_back(std::move(one.page));
+  }
+  out.page = merge_pages(std::move(offered));
+  pages.fill_in_what_was_learned(out.page);
+  return out;
+}
+
+}  // namespace dae::mirror

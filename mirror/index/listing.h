@@ -1,0 +1,35 @@
+#pragma once
+// What an index, or the members of an overlay, have of a project, and what of it the policy offers.
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mirror/index/pull_through.h"
+#include "mirror/policy/policies.h"
+
+namespace dae::mirror {
+
+using Indexes = std::map<std::string, std::unique_ptr<PullThroughIndex>, std::less<>>;
+
+struct Listing {
+  struct Part {
+    KeptPage kept;
+    Policies::Current policy;
+  };
+  std::vector<Part> parts;  // one, unless an overlay merges
+  bool stale = false;
+  int64_t fresh_until_ms = 0;
+  std::string key;      // names the page
+  std::string version;  // equal as long as nothing but time can change it
+};
+
+// nullopt: the index has no such project, or must not speak for it. Throws Error network as PullThroughIndex::page():
+// whoever stands before others in an overlay and cannot be asked is not passed over.
+std::optional<Listing> list_project(const Indexes& indexes, Policies& policies, const std::string& index,
+                                    const std::string& project);
+// With upstream's URLs.
+PolicyPage offered_page(const Listing& listing, PageStore& pages, int64_t now_ms);
+
+}  // namespace dae::mirror
