@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "mirror/artifact/parallel.h"
 
