@@ -12,10 +12,10 @@ namespace dae::mirror {
 
 struct TokenGrant {
   std::string index;
-  std::vector<std::string> projects;  // normalised, sorted; empty: all of the index
-  std::string note;                   // for people
-  std::optional<int64_t> expires_ms;
-  std::optional<uint64_t> quota_bytes, quota_files;  // of one day (UTC)
+  std::vector<std::string> projects = {};  // normalised, sorted; empty: all of the index
+  std::string note = "";                   // for people
+  std::optional<int64_t> expires_ms = {};
+  std::optional<uint64_t> quota_bytes = {}, quota_files = {};  // of one day (UTC)
 };
 
 struct Token {
