@@ -44,7 +44,8 @@ int64_t freshness_ms(const Headers& headers) {
 Upstream::Upstream(const IndexConfig& config, const MirrorConfig& limits, Transport& transport, ProcessRunner& runner,
                    Metrics& metrics)
     : config_(config), limits_(limits), transport_(transport), runner_(runner), metrics_(metrics) {
-  if (config_.upstream != "pip") parse_url(config_.upstream);  // a slip is better told at the start
+  // A slip is better told at the start; a private index has none.
+  if (config_.upstream != "pip" && !config_.upstream.empty()) parse_url(config_.upstream);
 }
 
 const Upstream::Root& Upstream::root() {
