@@ -64,7 +64,7 @@ class AppCommandLine final : public CommandLine {
 struct Tree {
   CLI::App root{"dae: pin, mirror, build and roll out Python web apps", "dae"};
   GlobalOptions* globals = nullptr;
-  std::map<std::string, CLI::App*> groups;  // "mirror", "local" …
+  std::map<std::string, CLI::App*> groups;  // "mirror", "mirror token", "local" …
   std::vector<CLI::App*> leaves;
   std::vector<std::unique_ptr<AppCommandLine>> lines;
   std::vector<Action> actions;
@@ -73,6 +73,7 @@ struct Tree {
 const char* group_summary(const std::string& name) {
   static const std::map<std::string, const char*> summaries = {
       {"mirror", "the package index and artifact registry"},
+      {"mirror token", "who may upload packages to a private index"},
       {"control", "the control plane"},
       {"local", "mirror, control plane and three nodes on this machine"},
       {"node", "the nodes that the control plane knows"},
@@ -100,14 +101,15 @@ void build_tree(Tree& tree, const std::vector<Command>& commands, GlobalOptions&
   add_globals(tree.root, globals);
   for (const Command& command : commands) {
     CLI::App* parent = &tree.root;
-    std::string name = command.name;
-    size_t space = name.find(' ');
-    if (space != std::string::npos) {
-      std::string group = name.substr(0, space);
+    std::string name = command.name, group;
+    for (size_t space = name.find(' '); space != std::string::npos; space = name.find(' ')) {
+      const std::string word = name.substr(0, space);
       name = name.substr(space + 1);
+      group += (group.empty() ? "" : " ") + word;
       CLI::App*& node = tree.groups[group];
       if (!node) {
-        node = tree.root.add_subcommand(group, group_summary(group))->group(command.group);
+        node = parent->add_subcommand(word, group_summary(group));
+        if (parent == &tree.root) node->group(command.group);
         node->require_subcommand(1);
       }
       parent = node;
