@@ -112,21 +112,44 @@ ServerResponse not_acceptable() {
   return response;
 }
 
-ServerResponse list_page(IndexService& service, const std::string& index, PageFormat format) {
-  const std::vector<std::string> names = service.policies.overlays().names(index);
+// An index as it is, or as a snapshot froze it.
+struct Shown {
+  std::string path;     // between the first slash and "/simple/"
+  std::string to_root;  // from "/<path>/simple/"
+  std::function<std::vector<std::string>()> names;
+  std::function<std::optional<Listing>(const std::string& project)> list;
+};
+
+Shown show_index(IndexService& service, const std::string& index) {
+  return {index, "../../", [&service, index] { return service.policies.overlays().names(index); },
+          [&service, index](const std::string& project) {
+            return list_project(service.indexes, service.policies, index, project);
+          }};
+}
+
+Shown show_snapshot(IndexService& service, const Snapshot& frozen) {
+  return {"snapshots/" + frozen.id, "../../../",
+          [&service, frozen] { return service.pages.names_at(frozen.index, frozen.revision); },
+          [&service, frozen](const std::string& project) {
+            return list_frozen_project(service.pages, service.policies, frozen, project);
+          }};
+}
+
+ServerResponse list_page(const Shown& shown, PageFormat format) {
+  const std::vector<std::string> names = shown.names();
   std::string body = format == PageFormat::json ? resolver::render_list_json(names) : resolver::render_list_html(names);
   std::string etag = Digest::of(body).short_hex(32);
   // It grows with every project that somebody asks for.
   return page_response(format, std::move(body), std::move(etag), "no-cache");
 }
 
-Answer project_page(IndexService& service, const std::string& index, const std::string& name, bool html_only,
+Answer project_page(IndexService& service, const Shown& shown, const std::string& name, bool html_only,
                     PageFormat format, bool gzip_wanted) {
-  const std::optional<Listing> listing = list_project(service.indexes, service.policies, index, name);
+  const std::optional<Listing> listing = shown.list(name);
   if (!listing) return absent(name);
   const int64_t now_ms = service.policies.now_ms();
   const bool json = format == PageFormat::json;
-  const std::string to_root = html_only ? "../../../../" : "../../../";
+  const std::string to_root = shown.to_root + (html_only ? "../../" : "../");
   const std::string key = listing->key + (json ? "json" : "html") + to_root;
   const auto rendered = service.rendered.get(key, listing->version, now_ms, [&] {
     PolicyPage offered = offered_page(*listing, service.pages, now_ms);
@@ -149,8 +172,8 @@ Answer project_page(IndexService& service, const std::string& index, const std::
   return {std::move(response), listing->stale ? 0 : std::min(listing->fresh_until_ms, life.valid_until_ms)};
 }
 
-Answer simple(IndexService& service, const std::string& index, const ServerRequest& request) {
-  const PageRequest wanted = parse_page_path(request.path, index);
+Answer simple(IndexService& service, const Shown& shown, const ServerRequest& request) {
+  const PageRequest wanted = parse_page_path(request.path, shown.path);
   if (!wanted.valid || (!wanted.name.empty() && !resolver::is_valid_name(wanted.name))) {
     return ServerResponse::not_found(request.path);
   }
@@ -164,8 +187,8 @@ Answer simple(IndexService& service, const std::string& index, const ServerReque
   }
   const auto format = choose_format(request, wanted.html_only);
   if (!format) return not_acceptable();
-  if (wanted.name.empty()) return list_page(service, index, *format);
-  return project_page(service, index, normal, wanted.html_only, *format,
+  if (wanted.name.empty()) return list_page(shown, *format);
+  return project_page(service, shown, normal, wanted.html_only, *format,
                       prefers_gzip(request.headers.get("Accept-Encoding")));
 }
 
@@ -249,9 +272,16 @@ void add_index_routes(std::vector<Route>& routes, IndexService& service) {
   for (const std::string& name : service.policies.indexes()) {
     for (const char* pattern : {"/simple", "/simple/", "/simple/{*}"}) {
       routes.push_back(route_to(service, "/" + name + pattern, [&service, name](const ServerRequest& request) {
-        return simple(service, name, request);
+        return simple(service, show_index(service, name), request);
       }));
     }
+  }
+  for (const char* pattern : {"/snapshots/{}/simple", "/snapshots/{}/simple/", "/snapshots/{}/simple/{*}"}) {
+    routes.push_back(route_to(service, pattern, [&service](const ServerRequest& request) -> Answer {
+      const std::optional<Snapshot> frozen = service.snapshots.find(request.captures.at(0));
+      if (!frozen) return ServerResponse::not_found(request.path);
+      return simple(service, show_snapshot(service, *frozen), request);
+    }));
   }
 }
 

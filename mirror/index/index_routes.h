@@ -7,6 +7,7 @@
 #include "mirror/index/file_store.h"
 #include "mirror/index/listing.h"
 #include "mirror/index/render_cache.h"
+#include "mirror/index/snapshots.h"
 
 namespace dae::mirror {
 
@@ -19,6 +20,7 @@ struct IndexService {
   RenderCache& rendered;
   AnswerCache& answers;
   Policies& policies;
+  Snapshots& snapshots;
 };
 
 void add_index_routes(std::vector<Route>& routes, IndexService& service);

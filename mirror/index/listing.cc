@@ -24,6 +24,21 @@ std::optional<Listing> list_project(const Indexes& indexes, Policies& policies, 
   return listing;
 }
 
+std::optional<Listing> list_frozen_project(PageStore& pages, Policies& policies, const Snapshot& frozen,
+                                           const std::string& project) {
+  KeptPage kept;
+  kept.row.document = pages.document_name_at(frozen.index, project, frozen.revision);
+  if (kept.row.document.empty()) return std::nullopt;
+  kept.row.present = true;
+  Policies::Current policy = policies.of(frozen.index, project);
+  Listing listing;
+  listing.fresh_until_ms = kNever;
+  listing.key = "snapshots/" + frozen.id + "/" + project + "/";
+  listing.version = kept.row.document + policy.stamp;
+  listing.parts.push_back({std::move(kept), std::move(policy)});
+  return listing;
+}
+
 PolicyPage offered_page(const Listing& listing, PageStore& pages, int64_t now_ms) {
   std::vector<resolver::ProjectPage> offered;
   PolicyPage out;

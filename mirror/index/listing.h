@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mirror/index/pull_through.h"
+#include "mirror/index/snapshots.h"
 #include "mirror/policy/policies.h"
 
 namespace dae::mirror {
@@ -29,6 +30,9 @@ struct Listing {
 // whoever stands before others in an overlay and cannot be asked is not passed over.
 std::optional<Listing> list_project(const Indexes& indexes, Policies& policies, const std::string& index,
                                     const std::string& project);
+// Of what the index listed then; the policy is today's.
+std::optional<Listing> list_frozen_project(PageStore& pages, Policies& policies, const Snapshot& frozen,
+                                           const std::string& project);
 // With upstream's URLs.
 PolicyPage offered_page(const Listing& listing, PageStore& pages, int64_t now_ms);
 

@@ -49,15 +49,20 @@ std::shared_ptr<const ProjectDocument> PageStore::document(const std::string& in
   });
 }
 
-std::shared_ptr<const ProjectDocument> PageStore::document_at(const std::string& index, const std::string& project,
-                                                              int64_t revision) {
-  return catalog_.read([&](Database& db) -> std::shared_ptr<const ProjectDocument> {
+std::string PageStore::document_name_at(const std::string& index, const std::string& project, int64_t revision) {
+  return catalog_.read([&](Database& db) {
     Statement row = db.prepare(
         "SELECT document FROM entries WHERE index_name = ? AND name = ? AND from_revision <= ? "
         "AND (to_revision IS NULL OR to_revision > ?)");
     row.bind(1, index).bind(2, project).bind(3, revision).bind(4, revision);
-    return row.step() ? document(db, row.text(0)) : nullptr;
+    return row.step() ? row.text(0) : std::string();
   });
+}
+
+std::shared_ptr<const ProjectDocument> PageStore::document_at(const std::string& index, const std::string& project,
+                                                              int64_t revision) {
+  const std::string name = document_name_at(index, project, revision);
+  return name.empty() ? nullptr : document(Digest::parse(name));
 }
 
 std::shared_ptr<const ProjectDocument> PageStore::document(const Digest& digest) {

@@ -53,12 +53,14 @@ class PageStore {
   std::optional<ProjectRow> find(const std::string& index, const std::string& project);
   // What an index lists of a project, or did at a revision; without what was learned.
   std::shared_ptr<const ProjectDocument> document(const std::string& index, const std::string& project);
+  std::string document_name_at(const std::string& index, const std::string& project, int64_t revision);  // "" none
   std::shared_ptr<const ProjectDocument> document_at(const std::string& index, const std::string& project,
                                                      int64_t revision);
   std::shared_ptr<const ProjectDocument> document(const Digest& digest);  // throws Error not_found
   int64_t revision(const std::string& index);                             // 0: nothing yet
   // One transaction and, when anything changes, one new revision. A file without a first-seen time gets that of the
-  // document before, else `now_ms`. `also` is done in the same transaction, after the changes; what it throws undoes all.
+  // document before, else `now_ms`. `also` is done in the same transaction, after the changes; what it throws undoes
+  // all.
   int64_t apply(const std::string& index, const std::vector<ProjectChange>& changes, int64_t now_ms,
                 const std::string& reason, const std::function<void(Database&)>& also = {});
 
