@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "fixture.h"
 #include "mirror/index/promotion.h"
 
 namespace dae::mirror {
 namespace {
 
+constexpr const char* kSimpleJson = "application/vnd.pypi.simple.v1+json";
 constexpr int64_t kNow = 1'790'000'000'000;
 
 ProjectDocument document_of(const std::string& project, const std::vector<std::string>& versions) {
@@ -146,6 +148,37 @@ TEST_F(History, GoesBackToASnapshot) {
   pages.apply("release", back.changes, kNow, "back");
   EXPECT_EQ(files_at("release", "demo", pages.revision("release")), 1u);
   EXPECT_EQ(pages.document("release", "demo")->page.files[0].name, "demo-1-py3-none-any.whl");
+}
+
+TEST(ServedSnapshot, ListsAndServesWhatUpstreamHasTakenAway) {
+  const std::string name = "demo-1.0-py3-none-any.whl", wheel = testing::make_wheel("demo", "1.0");
+  const std::string sha256 = Digest::of(wheel).hex();
+  const std::string path = "/packages/" + sha256.substr(0, 2) + "/" + sha256 + "/" + name;
+  testing::FakeIndex upstream;
+  upstream.set_file(name, wheel);
+  upstream.set_page("demo", testing::json_page("demo", {testing::json_file(name, sha256)}), kSimpleJson);
+  testing::TestMirror mirror(upstream.simple_url());
+  EXPECT_EQ(mirror.get("/pypi/simple/demo/").status, 200);
+  EXPECT_EQ(mirror.get("/snapshots/friday/simple/demo/").status, 404);
+
+  // As the command does it, beside the mirror.
+  Catalog beside(mirror.config.storage / "catalog.db");
+  Snapshots(beside).make("pypi", "friday", "", mirror.clock.wall_ms());
+  upstream.set_page("demo", testing::json_page("demo", {}), kSimpleJson);
+  mirror.clock.advance_ms(86'400'000);
+  EXPECT_EQ(mirror.get("/pypi/simple/demo/").body.find(name), std::string::npos);
+
+  const HttpResponse page = mirror.get("/snapshots/friday/simple/demo/", {{"Accept", kSimpleJson}});
+  ASSERT_EQ(page.status, 200);
+  const Document listed = parse_json(page.body, "page");
+  ASSERT_EQ(listed.root.at("files").size(), 1u);
+  EXPECT_EQ(resolve_url("http://host/snapshots/friday/simple/demo/",
+                        listed.root.at("files").as_array()[0].at("url").as_string()),
+            "http://host" + path);
+  EXPECT_EQ(mirror.get(path).body, wheel);
+  EXPECT_NE(mirror.get("/snapshots/friday/simple/").body.find("demo"), std::string::npos);
+  EXPECT_EQ(mirror.get("/snapshots/friday/simple/other/").status, 404);
+  EXPECT_EQ(mirror.get("/snapshots/friday/simple/Demo/").status, 301);
 }
 
 }  // namespace
