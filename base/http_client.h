@@ -81,6 +81,7 @@ struct Download {
   Headers headers;
   std::string bearer_token;
   std::function<void(uint64_t done, uint64_t total)> on_progress;
+  std::function<void()> on_restart;               // what came so far does not count: it is thrown away after this call
   std::shared_ptr<const std::atomic<bool>> stop;  // once true, the transfer ends with its next bytes (interrupted)
 };
 // Returns the digest of the bytes.

@@ -104,6 +104,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void pump();
   bool send_memory();  // false: not all yet, or closed
   bool send_file();
+  uint64_t sendable() const;
+  void wait_for_growth();
   void reply_sent();
   void handle();                                // worker
   ServerResponse run_handler();                 // worker

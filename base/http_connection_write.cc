@@ -64,7 +64,7 @@ bool Connection::send_memory() {
     message.msg_iov = parts;
     message.msg_iovlen = 2;
     // MSG_MORE lets header and first bytes of the file leave in one segment.
-    ssize_t sent = sendmsg(watch_.fd(), &message, MSG_NOSIGNAL | (work_->reply.file_left > 0 ? MSG_MORE : 0));
+    ssize_t sent = sendmsg(watch_.fd(), &message, MSG_NOSIGNAL | (sendable() > 0 ? MSG_MORE : 0));
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && would_block(errno)) return false;  // on_event() goes on
     if (sent < 0) {
@@ -78,6 +78,25 @@ bool Connection::send_memory() {
   return true;
 }
 
+// Of the file; 0 also while a growing one has no more yet.
+uint64_t Connection::sendable() const {
+  const Reply& reply = work_->reply;
+  if (!reply.growing) return reply.file_left;
+  if (reply.growing->state() == GrowingFile::State::broken) return 0;
+  const uint64_t readable = reply.growing->readable_bytes();
+  return readable <= reply.file_offset ? 0 : std::min(reply.file_left, readable - reply.file_offset);
+}
+
+void Connection::wait_for_growth() {
+  if (work_->reply.growing->state() == GrowingFile::State::broken) return close();
+  work_->reply.growing->wake_beyond(work_->reply.file_offset, [weak = weak_from_this()] {
+    auto self = weak.lock();  // given away whole: its end is for the loop's thread
+    if (!self) return;
+    EventLoop& loop = self->home_.loop;
+    loop.post([self = std::move(self)] { self->pump(); });
+  });
+}
+
 bool Connection::send_file() {
   uint64_t budget = kFileBytesPerTurn;
   while (work_->reply.file_left > 0) {
@@ -86,7 +105,11 @@ bool Connection::send_file() {
       return false;
     }
     auto offset = static_cast<off_t>(work_->reply.file_offset);
-    const uint64_t asked = std::min(work_->reply.file_left, budget);
+    const uint64_t asked = std::min(sendable(), budget);
+    if (asked == 0) {
+      wait_for_growth();
+      return false;
+    }
     ssize_t sent = sendfile(watch_.fd(), work_->reply.file, &offset, asked);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && would_block(errno)) return false;

@@ -91,7 +91,7 @@ void complete_file_fields(ServerResponse* response, const SharedBytes& bytes) {
 
 std::shared_ptr<const KnownAnswer> make_known_answer(const ServerRequest& request, ServerResponse response,
                                                      const Path& scratch_dir) {
-  DAE_CHECK(response.status == 200 && !response.stream);
+  DAE_CHECK(response.status == 200 && !response.stream && !response.growing);
   auto answer = std::make_shared<KnownAnswer>();
   answer->path = request.path;
   answer->is_file = !response.file.empty();

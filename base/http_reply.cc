@@ -21,6 +21,8 @@ class Builder {
     begin();
     if (response_.stream) {
       build_stream();
+    } else if (response_.growing) {
+      build_growing();
     } else if (!response_.file.empty()) {
       bytes_ = open_shared(response_.file);
       build_file();
@@ -99,6 +101,24 @@ class Builder {
     }
     finish(range.length);
     if (!is_head_) attach(range);
+  }
+
+  void build_growing() {
+    const std::shared_ptr<GrowingFile> growing = std::move(response_.growing);
+    const Validators validators{.etag = response_.etag};
+    add_etag();
+    ByteRange range{0, growing->size_bytes()};
+    if (selectable_) {
+      if (is_not_modified(request_.headers, validators)) return become_not_modified();
+      response_.headers.set("Accept-Ranges", "bytes");
+      if (!select_range(validators, growing->size_bytes(), &range)) return;
+    }
+    finish(range.length);
+    if (is_head_) return;
+    reply_.file = growing->fd();
+    reply_.file_offset = range.offset;
+    reply_.file_left = range.length;
+    reply_.growing = growing;
   }
 
   // False: answered 416.

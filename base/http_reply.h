@@ -30,6 +30,7 @@ struct Reply {
   std::string_view shared_body;               // instead of `body`
   int file = -1;                              // when valid: sent after `body`
   uint64_t file_offset = 0, file_left = 0;
+  std::shared_ptr<GrowingFile> growing;  // `file` is its: sent only as far as it may be read
   std::function<void(const std::function<bool(std::string_view)>&)> stream;
   bool chunked = false;
   bool event_stream = false;  // without an end of its own: a drain cuts it at once

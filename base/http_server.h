@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/fs.h"
+#include "base/growing_file.h"
 #include "base/hash.h"
 #include "base/http.h"
 
@@ -41,7 +42,10 @@ struct ServerResponse {
   std::string reason;  // instead of the status's own words, for clients that print nothing else; cleaned and cut
   Headers headers;     // Content-Length, Date, Connection are ours
   std::string body;
-  Path file;         // when set: sent instead of body, with Range / If-Range / If-None-Match / If-Modified-Since done
+  Path file;  // when set: sent instead of body, with Range / If-Range / If-None-Match / If-Modified-Since done
+  // When set: sent instead of body as far as it has grown, then on as it grows; no worker waits for it. Its size is the
+  // Content-Length (conditions and ranges as with `file`), and a client of a file that breaks off loses its connection.
+  std::shared_ptr<GrowingFile> growing;
   std::string etag;  // strong validator without quotes; "" none. 304 for GET and HEAD is done here, for bodies too
   // Server-sent events or a long download of unknown length: called on a worker thread until it returns; write()
   // returns false when the client is gone. Sent chunked.
@@ -57,8 +61,8 @@ struct ServerResponse {
 // An answer made once and sent often: its fields are written out, its bytes shared and its file held open. Immutable;
 // any thread.
 class KnownAnswer;
-// Of a 200 without `stream`. Costs a descriptor when there are more than 16 KiB. Throws what opening the file throws.
-// These go to an unnamed file in `scratch_dir`, or to memory when that cannot be.
+// Of a 200 without `stream` and `growing`. Costs a descriptor when there are more than 16 KiB. Throws what opening the
+// file throws. These go to an unnamed file in `scratch_dir`, or to memory when that cannot be.
 std::shared_ptr<const KnownAnswer> make_known_answer(const ServerRequest& request, ServerResponse response,
                                                      const Path& scratch_dir = {});
 // Whether the bytes of `response`, which has no file, are those of `answer`: then another need not be made.

@@ -119,7 +119,7 @@ void PartialDownload::begin_body(int status, const Headers& headers) {
     wrong_part_ = offset_ == 0 || content_range_start(headers.get("Content-Range")) != static_cast<int64_t>(offset_);
     stitched_ = true;
   } else if (status == 200) {
-    if (part_->size() > 0) part_->clear();
+    if (part_->size() > 0) forget();
     stitched_ = false;
     validator_ = validator_of(headers);
     if (!want_.digest) part_->set_validator(want_.url, validator_);
@@ -182,12 +182,17 @@ std::optional<int64_t> PartialDownload::check() {
   return std::nullopt;
 }
 
+void PartialDownload::forget() {
+  if (want_.on_restart) want_.on_restart();
+  part_->clear();
+}
+
 std::optional<int64_t> PartialDownload::start_over() {
   if (rounds_ >= kMaxRounds) throw Error(ErrorKind::network, "cannot resume the download", subject_);
   started_over_ = true;
   stitched_ = false;
   validator_.clear();
-  part_->clear();
+  forget();
   done_bytes_ = 0;
   return 0;
 }

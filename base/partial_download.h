@@ -40,6 +40,7 @@ class PartialDownload : public std::enable_shared_from_this<PartialDownload> {
   std::optional<int64_t> take_response(const HttpResponse& response);
   std::optional<int64_t> check();
   std::optional<int64_t> start_over();
+  void forget();
   std::optional<int64_t> go_on_after(const Error& error);
   bool can_resume() const;
   void begin_body(int status, const Headers& headers);

@@ -1,5 +1,5 @@
 #pragma once
-// A fixed number of threads for work that may block. Internal to base.
+// A fixed number of threads for work that may block.
 #include <condition_variable>
 #include <deque>
 #include <functional>

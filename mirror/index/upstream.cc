@@ -1,6 +1,7 @@
 #include "mirror/index/upstream.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,7 +15,7 @@ constexpr int64_t kDefaultFreshMs = 600'000;
 constexpr int64_t kLongestFreshMs = 86'400'000;
 // A client is waiting: longer than this and it has given up.
 constexpr int64_t kPageTimeoutMs = 60'000;
-constexpr int64_t kFileTimeoutMs = 30 * 60'000;
+constexpr int64_t kStopPollMs = 100;
 constexpr uint64_t kMetadataLimitBytes = 16ull << 20;
 constexpr uint64_t kListLimitBytes = 256ull << 20;
 
@@ -26,6 +27,15 @@ Error answered(const std::string& url, int status) {
 std::string metadata_url(const std::string& url) {
   const size_t query = url.find('?');
   return query == std::string::npos ? url + ".metadata" : url.substr(0, query) + ".metadata" + url.substr(query);
+}
+
+// A stop does not wait for an upstream that says nothing; the transfer ends with its next bytes, or its client.
+std::future<HttpResponse> answer_unless_stopped(Transport& transport, HttpRequest request, const FileWatch& watch) {
+  std::future<HttpResponse> answer = transport.send_async(std::move(request));
+  while (watch.stop && answer.wait_for(std::chrono::milliseconds(kStopPollMs)) != std::future_status::ready) {
+    if (*watch.stop) throw Error(ErrorKind::interrupted, "the mirror stops");
+  }
+  return answer;
 }
 
 }  // namespace
@@ -197,9 +207,7 @@ bool Upstream::fetch_file(const std::string& url, const Digest& digest, std::opt
     const auto file = begin_file(std::move(want), blobs.part(digest), watch);
     const uint64_t kept_bytes = file->done_bytes();
     while (!file->complete()) {
-      HttpRequest request = file->request();
-      request.timeout_ms = kFileTimeoutMs;
-      const auto pause_ms = file->take_answer(index.transport->send_async(std::move(request)));
+      const auto pause_ms = file->take_answer(answer_unless_stopped(*index.transport, file->request(), watch));
       if (pause_ms) SystemClock().sleep_ms(*pause_ms);
     }
     metrics_.file_fetches += 1;
@@ -208,7 +216,7 @@ bool Upstream::fetch_file(const std::string& url, const Digest& digest, std::opt
     return true;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::not_found) return false;
-    if (error.kind() == ErrorKind::io) throw;
+    if (error.kind() == ErrorKind::io || error.kind() == ErrorKind::interrupted) throw;
     metrics_.upstream_errors += 1;
     if (error.kind() != ErrorKind::verification) {
       throw Error(ErrorKind::network, error.message(), redact_url(url), error.hint()).because(error.cause());

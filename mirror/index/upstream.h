@@ -26,7 +26,8 @@ struct UpstreamPage {
   int64_t serial = 0;    // X-PyPI-Last-Serial; 0: it is not told
 };
 
-// Who looks on while a file is fetched; called on the HTTP client's thread.
+// Who looks on while a file is fetched; called on the HTTP client's thread, after a stop also when fetch_file() has
+// thrown already.
 struct FileWatch {
   // Of `part`, so many bytes are there, of `total`; 0: nobody knows.
   std::function<void(const Path& part, uint64_t done, uint64_t total)> on_progress;

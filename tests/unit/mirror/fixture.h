@@ -60,6 +60,7 @@ class TestMirror {
  public:
   explicit TestMirror(const std::string& upstream, const std::function<void(MirrorConfig&)>& adjust = {});
   void restart();
+  void stop() { mirror_.reset(); }
   const std::string& url() const { return url_; }
   HttpResponse get(const std::string& path, Headers headers = {}) { return send("GET", path, std::move(headers)); }
   HttpResponse send(const std::string& method, const std::string& path, Headers headers = {}, std::string body = "");
