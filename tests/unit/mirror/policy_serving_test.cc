@@ -35,9 +35,11 @@ struct PolicyServing : ::testing::Test {
         "e1");
   }
   std::string page_with(const std::string& extra) {
-    return json_page("demo",
-                     {json_file(kOld, Digest::of(old_wheel).hex(), ", \"upload-time\": \"2020-01-01T00:00:00Z\""),
-                      json_file(kFresh, Digest::of(fresh_wheel).hex(), extra)});
+    const auto file = [](const std::string& name, const std::string& wheel, const std::string& more) {
+      return json_file(name, Digest::of(wheel).hex(), ", \"size\": " + std::to_string(wheel.size()) + more);
+    };
+    return json_page("demo", {file(kOld, old_wheel, ", \"upload-time\": \"2020-01-01T00:00:00Z\""),
+                              file(kFresh, fresh_wheel, extra)});
   }
   static std::string path_of(const std::string& wheel, const std::string& name) {
     const std::string hex = Digest::of(wheel).hex();
