@@ -9,6 +9,7 @@ through, so that what it may keep in memory is full; that is not judged. Then, a
 - files whole, in ranges and unchanged, their digests checked;
 - projects that nobody has asked for before, a few each second;
 - pushes, pulls and deletions of artifacts;
+- syncs of a second index every few seconds, by `dae mirror sync` beside the mirror, each with a few other projects than the last;
 - wrk, when it is installed, as fast as it goes on 16 connections; and connections that are opened and say nothing.
 
 Every few seconds its resident memory, open files and requests are printed. It fails when memory at the end is more than 4 MiB above
@@ -37,6 +38,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import fixture_upstream  # noqa: E402
+from harness import DAE  # noqa: E402
 from running_mirror import RunningMirror  # noqa: E402
 
 GROWTH_MIB, GROWTH_DESCRIPTORS = 4, 64
@@ -159,7 +161,7 @@ class Soak:
     def __init__(self, mirror, names, fill):
         self.pid, self.port = mirror.process.pid, int(mirror.url.rpartition(":")[2])
         self.filled, self.fresh = names[:fill], names[fill:]
-        self.over, self.wrong, self.samples = threading.Event(), [], []
+        self.over, self.wrong, self.samples, self.syncs = threading.Event(), [], [], 0
 
     def fill(self, threads):
         clients = [Client(self, f"fill {number}") for number in range(threads)]
@@ -173,11 +175,13 @@ class Soak:
         self.samples.append(row)
         return row
 
-    def load(self, seconds, threads, wrk_script):
+    def load(self, seconds, threads, wrk_script, place):
         clients = [Client(self, number) for number in range(threads)]
         newcomer = Client(self, "new")
         workers = [threading.Thread(target=client.work) for client in clients]
         workers.append(threading.Thread(target=newcomer.pull, args=(self.fresh[:seconds * NEW_EACH_SECOND], 1 / NEW_EACH_SECOND)))
+        if place:
+            workers.append(threading.Thread(target=self.sync, args=(place, self.fresh[-2000:])))
         with contextlib.ExitStack() as stack:
             stack.callback(lambda: [worker.join(60) for worker in workers])
             stack.callback(self.over.set)
@@ -193,7 +197,34 @@ class Soak:
         for client in clients:
             for kind, count in client.kinds.items():
                 kinds[kind] = kinds.get(kind, 0) + count
-        print(f"{sum(client.requests for client in [*clients, newcomer]):,} requests whose answers were checked; rounds of each kind: {dict(sorted(kinds.items()))}")
+        print(f"{sum(client.requests for client in [*clients, newcomer]):,} requests whose answers were checked; rounds of each kind: {dict(sorted(kinds.items()))}; {self.syncs} syncs")
+
+    def sync(self, place, names):
+        """A second index, of other projects with each sync."""
+        at = 0
+        while not self.over.is_set():
+            chosen = names[at:at + 40]
+            (place / "names.txt").write_text("\n".join(chosen) + "\n")
+            done = subprocess.run([DAE, "mirror", "sync", "--json", "--config", place / "mirror.yaml"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            self.syncs += 1
+            client = Client(self, "sync")
+            try:
+                report = json.loads(done.stdout)["indexes"][0] if done.returncode == 0 else done.stderr[-500:]
+                if done.returncode != 0 or report["failures"]:
+                    raise Wrong(f"exit {done.returncode}: {report}")
+                self.see(client, chosen)
+            except (OSError, Wrong, ValueError, http.client.HTTPException) as error:
+                self.wrong.append(f"{time.strftime('%H:%M:%S')} sync: {type(error).__name__}: {error}")
+            at = (at + 10) % (len(names) - 40)
+            self.over.wait(3)
+
+    def see(self, client, chosen):
+        """The mirror notices what another process wrote within 100 ms."""
+        deadline = time.monotonic() + 5
+        while sorted(project["name"] for project in json.loads(client.ask("/synced/simple/", 200, headers={"Accept": JSON})[1])["projects"]) != sorted(chosen):
+            if time.monotonic() > deadline:
+                raise Wrong("the list of the synced index is not that of the sync")
+            time.sleep(0.05)
 
     def watch(self, seconds):
         started, shown = time.monotonic(), -1
@@ -210,6 +241,10 @@ class Soak:
         count = len(self.samples)
         middle, end = self.samples[count // 2:count // 2 + max(1, count // 10)], self.samples[-max(1, count // 10):]
         return statistics.median(row[what] for row in end) - statistics.median(row[what] for row in middle)
+
+
+def can_sync():
+    return subprocess.run([DAE, "mirror", "sync", "--help"], capture_output=True).returncode == 0
 
 
 def run_all(threads):
@@ -234,7 +269,10 @@ def main():
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, True)
         upstream = stack.enter_context(fixture_upstream.FixtureUpstream(fixture_upstream.kept(20_000)))
-        mirror = stack.enter_context(RunningMirror(folder / "mirror", f"indexes:\n  pypi: {{upstream: \"{upstream.url}\"}}\n"))
+        settings, syncs = f"indexes:\n  pypi: {{upstream: \"{upstream.url}\"}}\n", can_sync()
+        if syncs:
+            settings += f"  synced: {{mode: sync, upstream: \"{upstream.url}\", include: {{names: names.txt}}}}\n"
+        mirror = stack.enter_context(RunningMirror(folder / "mirror", settings))
         names = fixture_upstream.names(20_000)
         random.Random(1).shuffle(names)
         soak = Soak(mirror, names, arguments.fill)
@@ -244,7 +282,7 @@ def main():
         script = folder / "mix.lua"
         hot = [f'"/pypi/simple/{name}/"' for name in soak.filled[:500]] + ['"/pypi/simple/not-there/"', '"/metrics"']
         script.write_text(WRK % (", ".join(hot), JSON, HTML))
-        soak.load(arguments.seconds, arguments.threads, script)
+        soak.load(arguments.seconds, arguments.threads, script, folder / "mirror" if syncs else None)
         if mirror.process.poll() is not None:
             raise SystemExit("the mirror has ended\n" + (folder / "mirror" / "log").read_text()[-3000:])
     grown, descriptors = soak.growth("rss_mib"), soak.growth("descriptors")
