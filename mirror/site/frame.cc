@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/hash.h"
 #include "base/strings.h"
 
@@ -83,8 +84,14 @@ std::string origin_of(const ServerRequest& request) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
            c == '_' || c == ':' || c == '[' || c == ']';
   });
-  if (!sane) return "";
-  return (iequals(request.headers.get("X-Forwarded-Proto"), "https") ? "https://" : "http://") + host;
+  const bool tls = iequals(request.headers.get("X-Forwarded-Proto"), "https");
+  const std::string origin = (tls ? "https://" : "http://") + host;
+  try {
+    if (sane && parse_url(origin + "/").path == "/") return origin;
+  } catch (const Error&) {
+    // A port that is none, for one.
+  }
+  return "";
 }
 
 ServerResponse answer(const ServerRequest& request, const SitePage& page) {

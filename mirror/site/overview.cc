@@ -25,6 +25,7 @@ LastRevision last_revision(Catalog& catalog, const std::string& index) {
 }
 
 Html source_of(const IndexConfig& index) {
+  if (index.overlay.is_overlay()) return Html("over ", join(index.overlay.members, ", "));
   if (index.mode == "private") return Html("uploads only");
   return Html(index.upstream == "pip" ? std::string("as pip is configured here") : redact_url(index.upstream));
 }
@@ -36,7 +37,8 @@ Html index_table(SiteService& site) {
     const auto names = survey->names.find(index.name);
     const auto files = survey->files.find(index.name);
     const LastRevision last = last_revision(site.catalog, index.name);
-    rows.add("<tr><th scope=\"row\"><a href=\"", index.name, "/simple/\">", index.name, "</a></th><td>", index.mode);
+    rows.add("<tr><th scope=\"row\"><a href=\"ui/search?index=", index.name, "\">", index.name, "</a></th><td>",
+             index.mode);
     if (index.frozen) rows.add(" <span class=\"badge\">frozen</span>");
     rows.add("</td><td>", source_of(index), "</td><td class=\"n\">",
              grouped(names == survey->names.end() ? 0 : names->second.size()), "</td><td class=\"n\">",

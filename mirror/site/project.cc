@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "mirror/site/frame.h"
+#include "mirror/site/install_lines.h"
 #include "mirror/site/project_files.h"
 #include "mirror/site/site.h"
 #include "resolver/standards/names.h"
@@ -18,22 +19,6 @@ const IndexConfig* find_index(const MirrorConfig& config, const std::string& nam
   return found == config.indexes.end() ? nullptr : &*found;
 }
 
-// What installers find at `origin`. A host that is neither this machine nor behind TLS has to be named once more to
-// pip.
-Html install_lines(const std::string& origin, const std::string& index, const std::string& project) {
-  if (origin.empty()) return {};
-  const std::string url = origin + "/" + index + "/simple/";
-  std::string trusted;
-  if (origin.starts_with("http://")) {
-    const std::string host = parse_url(origin + "/").host;
-    if (host != "localhost" && !host.starts_with("127.") && host != "[::1]") trusted = " --trusted-host " + host;
-  }
-  return Html(
-      "<h2>Install</h2>\n<pre tabindex=\"0\" aria-label=\"Commands that install it\"><code>pip install --index-url ",
-      url, trusted, " ", project, "\nuv pip install --index-url ", url, " ", project, "\ndae install --index ", url,
-      " ", project, "</code></pre>\n");
-}
-
 Html status_note(const resolver::ProjectPage& page) {
   if (page.status.empty() || page.status == "active") return {};
   const bool bad = page.status == "quarantined";
@@ -43,18 +28,50 @@ Html status_note(const resolver::ProjectPage& page) {
   return out.add("</div>\n");
 }
 
-Html facts(const IndexConfig& index, const std::optional<ProjectRow>& row, const ProjectDocument& document,
-           size_t releases) {
+Html barred_note(const ProjectView& view) {
+  if (view.barred.empty()) return {};
+  return Html("<div class=\"note bad\"><strong class=\"badge bad\">not served</strong> ", view.barred, "</div>\n");
+}
+
+Html overlays_over(const SiteService& site, const std::string& index, const ProjectView& view) {
+  Html out;
+  for (const IndexConfig& other : site.config.indexes) {
+    if (std::ranges::find(other.overlay.members, index) == other.overlay.members.end()) continue;
+    out.add(out.empty() ? Html() : Html(", "), "<a href=\"", view.root, "ui/", other.name, "/", view.document.page.name,
+            "\">", other.name, "</a>");
+  }
+  return out;
+}
+
+Html facts(SiteService& site, const IndexConfig& index, const ProjectView& view, int64_t releases) {
   uint64_t bytes = 0;
-  for (const resolver::IndexFile& file : document.page.files) bytes += file.size_bytes.value_or(0);
+  int64_t hidden = 0;
+  for (const resolver::IndexFile& file : view.document.page.files) {
+    bytes += file.size_bytes.value_or(0);
+    if (!view.verdict(file).admitted) ++hidden;
+  }
   Html out("<dl><div><dt>Index</dt><dd>", index.name, " (", index.mode, ")</dd></div><div><dt>Versions</dt><dd>",
-           grouped(static_cast<int64_t>(releases)), "</dd></div><div><dt>Files</dt><dd>",
-           grouped(static_cast<int64_t>(document.page.files.size())), ", ", format_bytes(bytes), "</dd></div>");
+           grouped(releases), "</dd></div><div><dt>Files</dt><dd>",
+           grouped(static_cast<int64_t>(view.document.page.files.size())), ", ", format_bytes(bytes), "</dd></div>");
+  if (hidden > 0) out.add("<div><dt>Hidden by policy</dt><dd>", counted(hidden, "file", "files"), "</dd></div>");
+  const Html overlays = overlays_over(site, index.name, view);
+  if (!overlays.empty()) out.add("<div><dt>Also through</dt><dd>", overlays, "</dd></div>");
+  const auto row = site.pages.find(index.name, view.document.page.name);
   if (row && row->fetched_ms > 0) {
     out.add("<div><dt>Asked upstream</dt><dd>", time_of(row->fetched_ms), "</dd></div>");
   }
   if (row && row->serial > 0) out.add("<div><dt>Upstream serial</dt><dd>", row->serial, "</dd></div>");
   return out.add("</dl>\n");
+}
+
+Html versions(const std::vector<Release>& releases, const ProjectView& view, int64_t page) {
+  const auto count = static_cast<int64_t>(releases.size());
+  Html out("<h2>Versions</h2>\n");
+  if (count == 0) out.add("<p class=\"soft\">It has no files.</p>\n");
+  for (int64_t i = (page - 1) * kReleasesPerPage; i < std::min(count, page * kReleasesPerPage); ++i) {
+    out.add(release_markup(releases[static_cast<size_t>(i)], view, i % kReleasesPerPage == 0));
+  }
+  return out.add(pager(page, (count + kReleasesPerPage - 1) / kReleasesPerPage));
 }
 
 Html apps(SiteService& site, const std::string& project, const std::string& root) {
@@ -97,28 +114,28 @@ ServerResponse project_page(SiteService& site, const ServerRequest& request) {
   const std::string& asked = request.captures.at(1);
   if (!resolver::is_valid_name(asked)) return nothing_here(request, "That is no name of a project.");
   const std::string project = resolver::normalize_name(asked);
+  if (index->overlay.is_overlay()) return overlay_project_page(site, request, *index, project);
   const auto stored = site.pages.document(index->name, project);
   if (!stored) return unknown_project(request, *index, project);
-  ProjectDocument document = *stored;
-  site.pages.fill_in_what_was_learned(document.page);
 
-  const std::string root = root_of(request);
-  const std::vector<Release> releases = releases_of(document.page);
-  const int64_t page = page_number(request), count = static_cast<int64_t>(releases.size());
-  const int64_t pages = (count + kReleasesPerPage - 1) / kReleasesPerPage;
-  const std::string title = document.display_name.empty() ? project : document.display_name;
+  ProjectView view{.document = *stored,
+                   .policy = site.policies.of(index->name, project).policy,
+                   .barred = site.policies.overlays().bar(index->name, project),
+                   .now_ms = site.policies.now_ms(),
+                   .root = root_of(request)};
+  view.document.page.name = project;
+  site.pages.fill_in_what_was_learned(view.document.page);
+  const std::vector<Release> releases =
+      releases_of(view.document.page, [&](const resolver::IndexFile& file) { return view.verdict(file).admitted; });
+  const std::string& title = view.document.display_name.empty() ? project : view.document.display_name;
   const Release* newest = default_release(releases);
   Html body("<h1>", title);
   if (newest != nullptr && !newest->version.empty()) body.add(" <span class=\"soft\">", newest->version, "</span>");
-  body.add("</h1>\n", status_note(document.page),
-           facts(*index, site.pages.find(index->name, project), document, releases.size()),
-           install_lines(origin_of(request), index->name, project), "<h2>Versions</h2>\n");
-  if (count == 0) body.add("<p class=\"soft\">It has no files.</p>\n");
-  for (int64_t i = (page - 1) * kReleasesPerPage; i < std::min(count, page * kReleasesPerPage); ++i) {
-    body.add(release_markup(releases[static_cast<size_t>(i)], document, root, i == 0));
-  }
-  body.add(pager(page, pages), "<p><a href=\"", root, index->name, "/simple/", project,
-           "/\">All files as installers see them</a></p>\n", apps(site, project, root));
+  body.add("</h1>\n", status_note(view.document.page), barred_note(view),
+           facts(site, *index, view, static_cast<int64_t>(releases.size())),
+           install_lines(origin_of(request), index->name, project), versions(releases, view, page_number(request)),
+           "<p><a href=\"", view.root, index->name, "/simple/", project,
+           "/\">All files as installers see them</a></p>\n", apps(site, project, view.root));
   return answer(request,
                 {.title = title + " · " + index->name + " · dae mirror", .search = "", .body = std::move(body)});
 }

@@ -31,7 +31,8 @@ bool comes_first(const IndexFile* a, const IndexFile* b) {
 
 }  // namespace
 
-std::vector<Release> releases_of(const resolver::ProjectPage& page) {
+std::vector<Release> releases_of(const resolver::ProjectPage& page,
+                                 const std::function<bool(const IndexFile&)>& offered) {
   std::map<std::optional<Version>, Release, Newest> by_version;
   for (const IndexFile& file : page.files) {
     const std::optional<Version> version = version_of(file, page.name);
@@ -40,9 +41,10 @@ std::vector<Release> releases_of(const resolver::ProjectPage& page) {
     if (is_new) {
       release.version = version ? version->text() : "";
       release.prerelease = version && version->is_prerelease();
-      release.yanked = true;
+      release.yanked = release.hidden = true;
     }
     release.yanked = release.yanked && file.yanked;
+    release.hidden = release.hidden && !offered(file);
     release.size_bytes += file.size_bytes.value_or(0);
     const bool earlier = release.uploaded.empty() || file.upload_time < release.uploaded;
     if (!file.upload_time.empty() && earlier) release.uploaded = file.upload_time;
@@ -58,7 +60,7 @@ std::vector<Release> releases_of(const resolver::ProjectPage& page) {
 
 const Release* default_release(const std::vector<Release>& releases) {
   const auto found = std::ranges::find_if(releases, [](const Release& release) {
-    return !release.version.empty() && !release.yanked && !release.prerelease;
+    return !release.version.empty() && !release.hidden && !release.yanked && !release.prerelease;
   });
   if (found != releases.end()) return &*found;
   return releases.empty() ? nullptr : &releases.front();

@@ -6,6 +6,7 @@
 #include "base/http_server.h"
 #include "mirror/index/page_store.h"
 #include "mirror/mirror.h"
+#include "mirror/policy/policies.h"
 #include "mirror/site/app_use.h"
 #include "mirror/site/costly.h"
 #include "mirror/site/survey.h"
@@ -19,6 +20,7 @@ struct SiteService {
   PageStore& pages;
   RegistryStore& registry;
   const BlobStore& blobs;
+  Policies& policies;
   const Clock& clock;
   Costly<Survey> surveys{clock};
   Costly<AppUses> app_uses{clock};
@@ -29,6 +31,9 @@ struct SiteService {
 ServerResponse overview_page(SiteService& site, const ServerRequest& request);
 ServerResponse search_page(SiteService& site, const ServerRequest& request);
 ServerResponse project_page(SiteService& site, const ServerRequest& request);  // captures: index, name
+// What an overlay makes of it.
+ServerResponse overlay_project_page(SiteService& site, const ServerRequest& request, const IndexConfig& index,
+                                    const std::string& project);
 ServerResponse artifacts_page(SiteService& site, const ServerRequest& request);
 ServerResponse repository_page(SiteService& site, const ServerRequest& request);  // captures: repository
 ServerResponse runs_page(SiteService& site, const ServerRequest& request);
