@@ -35,6 +35,8 @@ std::vector<Command> command_table() {
       mirror_serve_command(),
       mirror_sync_command(),
       mirror_explain_command(),
+      mirror_allow_command(),
+      mirror_audit_command(),
       mirror_snapshot_command(),
       mirror_snapshots_command(),
       mirror_promote_command(),

@@ -32,6 +32,8 @@ Command logs_command();
 Command mirror_serve_command();
 Command mirror_sync_command();
 Command mirror_explain_command();
+Command mirror_allow_command();
+Command mirror_audit_command();
 Command mirror_snapshot_command();
 Command mirror_snapshots_command();
 Command mirror_promote_command();
