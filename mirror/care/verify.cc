@@ -7,6 +7,7 @@
 #include "mirror/care/hashing.h"
 #include "mirror/care/quarantine.h"
 #include "mirror/care/runs.h"
+#include "mirror/sync/settings.h"
 
 namespace dae::mirror {
 namespace {
@@ -68,12 +69,16 @@ Hashed hash_what_is_left(const CareScope& scope, const VerifyOptions& options, c
       [&](const std::string& position, const Hashed& hashed) { write_mark(scope, options, mark, position, hashed); });
 }
 
+bool holds_everything(const IndexConfig& index) {
+  return index.mode == "sync" && (!index.sync || !index.sync->on_demand);
+}
+
 // Files that pages list and that only we can have: nobody fetches them when they are asked for.
 void add_missing_files(const CareScope& scope, std::set<Digest>& missing) {
   for (const IndexConfig& index : scope.config.indexes) {
     for_each_project(scope.catalog, scope.pages, index.name, [&](const std::string&, const ProjectDocument& document) {
       for (const resolver::IndexFile& file : document.page.files) {
-        if (index.mode != "sync" && !file.url.empty()) continue;
+        if (!holds_everything(index) && !file.url.empty()) continue;
         const Digest digest = Digest::parse(file.sha256);
         if (!scope.blobs.has(digest)) missing.insert(digest);
       }

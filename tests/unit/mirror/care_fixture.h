@@ -73,7 +73,7 @@ struct CareBench {
   RecordedEvents events;
   Catalog catalog{config.storage / "catalog.db"};
   PageStore pages{catalog};
-  std::unique_ptr<BlobStore> blobs = open_blob_store(config.storage / "blobs");
+  std::unique_ptr<BlobStore> blobs = open_blob_store(config.storage / "blobs", Durability::none);
   std::function<bool()> stop = [] { return false; };
 };
 

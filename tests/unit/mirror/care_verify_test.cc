@@ -22,12 +22,21 @@ struct Verify : ::testing::Test, CareBench {
     return verify(options);
   }
   std::unique_ptr<ProcessRunner> runner = make_process_runner();
-  std::unique_ptr<Transport> transport = make_http_client({.retry_base_ms = 1});
+  std::unique_ptr<Transport> transport = [] {
+    HttpClientOptions options;
+    options.retry_base_ms = 1;
+    return make_http_client(options);
+  }();
+  static VerifyOptions jobs(int count) {
+    VerifyOptions options;
+    options.jobs = count;
+    return options;
+  }
 };
 
 TEST_F(Verify, FindsNothingWrongWhereNothingIs) {
   for (int i = 0; i < 300; ++i) blobs->put("blob " + std::to_string(i));
-  const VerifyReport report = verify({.jobs = 4});
+  const VerifyReport report = verify(jobs(4));
   EXPECT_TRUE(report.finished);
   EXPECT_TRUE(report.all_well());
   EXPECT_EQ(report.blobs, 300u);
@@ -138,11 +147,11 @@ TEST_F(Verify, GoesOnWhereItWasStopped) {
   for (int i = 0; i < 500; ++i) blobs->put("blob " + std::to_string(i));
   std::atomic<int> asked{0};
   stop = [&] { return ++asked > 200; };
-  EXPECT_FALSE(verify({.jobs = 1}).finished);
+  EXPECT_FALSE(verify(jobs(1)).finished);
   EXPECT_EQ(last_runs(catalog).at(0).result, "interrupted");
   asked = 0;
   stop = [&] { return ++asked > 400; };  // enough for the 300 that are left, not for all
-  const VerifyReport rest = verify({.jobs = 1});
+  const VerifyReport rest = verify(jobs(1));
   EXPECT_TRUE(rest.resumed);
   EXPECT_EQ(rest.blobs, 500u);
   stop = [] { return false; };
@@ -169,7 +178,9 @@ TEST_F(Verify, LooksAtFreshBlobsAloneWhenToldSo) {
   blobs->put("fresh");
   damage(old);
   age(old, 10 * 86'400'000);
-  const VerifyReport report = verify({.since_ms = 7 * 86'400'000});
+  VerifyOptions fresh;
+  fresh.since_ms = 7 * 86'400'000;
+  const VerifyReport report = verify(fresh);
   EXPECT_EQ(report.blobs, 1u);
   EXPECT_TRUE(report.all_well());
   EXPECT_FALSE(verify().all_well());
