@@ -80,7 +80,7 @@ resolver::IndexFile index_file(const UploadForm& form, const CheckedUpload& file
   resolver::IndexFile out;
   out.name = form.file_name;
   out.sha256 = form.sha256.hex();
-  out.hashes = {{"sha256", out.sha256}, {"blake2b_256", form.blake2_256}};
+  out.hashes = {{"sha256", out.sha256}};  // only names that hashlib.new() takes: pip fails on any other
   out.requires_python = file.requires_python;
   out.size_bytes = form.size_bytes;
   out.upload_time = format_utc(now_ms, true);
