@@ -8,7 +8,7 @@ through, so that what it may keep in memory is full; that is not judged. Then, a
 - pages in every form, plain and gzipped, pages that have not changed (304), redirects, 404 of names that are not there, 406;
 - files whole, in ranges and unchanged, their digests checked;
 - projects that nobody has asked for before, a few each second;
-- pushes, pulls and deletions of artifacts;
+- pushes, pulls and deletions of artifacts; uploads of small wheels to a private index, which lists and serves them from then on;
 - syncs of a second index every few seconds, by `dae mirror sync` beside the mirror, each with a few other projects than the last;
 - wrk, when it is installed, as fast as it goes on 16 connections; and connections that are opened and say nothing.
 
@@ -38,8 +38,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import fixture_upstream  # noqa: E402
-from harness import DAE  # noqa: E402
-from running_mirror import RunningMirror  # noqa: E402
+from harness import DAE, sample_index  # noqa: E402
+from running_mirror import RunningMirror, has_command  # noqa: E402
 
 GROWTH_MIB, GROWTH_DESCRIPTORS = 4, 64
 JSON, HTML = "application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.v1+html"
@@ -129,12 +129,26 @@ class Client:
             raise Wrong(f"{digest}: wrong bytes")
         self.ask(f"/v2/{repository}/blobs/{digest}", 202, "DELETE")
 
+    def upload(self):
+        name = f"soak-{self.rng.getrandbits(40):x}"
+        file, data = sample_index.make_wheel(name, "1.0", [], ">=3.8", None, {})
+        fields = {":action": "file_upload", "protocol_version": "1", "metadata_version": "2.2", "name": name, "version": "1.0", "filetype": "bdist_wheel",
+                  "pyversion": "py3", "requires_python": ">=3.8", "sha256_digest": hashlib.sha256(data).hexdigest()}
+        edge = "soak" + self.rng.randbytes(16).hex()
+        parts = [f'--{edge}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'.encode() for field, value in fields.items()]
+        parts.append(f'--{edge}\r\nContent-Disposition: form-data; name="content"; filename="{file}"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode() + data)
+        self.ask("/team/legacy/", 200, "POST", {"Content-Type": f"multipart/form-data; boundary={edge}", "Authorization": f"Bearer {self.soak.token}"},
+                 b"".join(parts) + f"\r\n--{edge}--\r\n".encode())
+        entry, = json.loads(self.ask(f"/team/simple/{name}/", 200, headers={"Accept": JSON})[1])["files"]
+        if self.ask(entry["url"][entry["url"].index("/packages/"):], 200)[1] != data:
+            raise Wrong(f"{file}: wrong bytes")
+
     def silent(self):
         with socket.create_connection(("127.0.0.1", self.soak.port)) as connection:
             connection.sendall(self.rng.choice((b"", b"GET /pypi/simple/ HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=" + b"1" * 5000)))
 
     def work(self):
-        kinds = [self.page] * 6 + [self.file] * 5 + [self.odd] * 2 + [self.artifact, self.silent]
+        kinds = [self.page] * 6 + [self.file] * 5 + [self.odd] * 2 + [self.artifact, self.silent] + ([self.upload] if self.soak.token else [])
         while not self.soak.over.is_set():
             kind = self.rng.choice(kinds)
             try:
@@ -162,6 +176,7 @@ class Soak:
         self.pid, self.port = mirror.process.pid, int(mirror.url.rpartition(":")[2])
         self.filled, self.fresh = names[:fill], names[fill:]
         self.over, self.wrong, self.samples, self.syncs = threading.Event(), [], [], 0
+        self.token = ""  # for the index `team`
 
     def fill(self, threads):
         clients = [Client(self, f"fill {number}") for number in range(threads)]
@@ -243,10 +258,6 @@ class Soak:
         return statistics.median(row[what] for row in end) - statistics.median(row[what] for row in middle)
 
 
-def can_sync():
-    return subprocess.run([DAE, "mirror", "sync", "--help"], capture_output=True).returncode == 0
-
-
 def run_all(threads):
     for thread in threads:
         thread.start()
@@ -269,13 +280,18 @@ def main():
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, True)
         upstream = stack.enter_context(fixture_upstream.FixtureUpstream(fixture_upstream.kept(20_000)))
-        settings, syncs = f"indexes:\n  pypi: {{upstream: \"{upstream.url}\"}}\n", can_sync()
+        settings, syncs, uploads = f"indexes:\n  pypi: {{upstream: \"{upstream.url}\"}}\n", has_command("sync"), has_command("token", "create")
         if syncs:
             settings += f"  synced: {{mode: sync, upstream: \"{upstream.url}\", include: {{names: names.txt}}}}\n"
+        if uploads:
+            settings += "  team: {mode: private, uploads: true}\n"
         mirror = stack.enter_context(RunningMirror(folder / "mirror", settings))
         names = fixture_upstream.names(20_000)
         random.Random(1).shuffle(names)
         soak = Soak(mirror, names, arguments.fill)
+        if uploads:
+            soak.token = subprocess.run([DAE, "mirror", "token", "create", "--config", folder / "mirror" / "mirror.yaml", "--index", "team"], check=True,
+                                        capture_output=True, text=True).stdout.strip()
         print(f"{datetime.date.today()}: empty, {soak.rss_mib():.1f} MiB", flush=True)
         soak.fill(16)
         print(f"{arguments.fill:,} projects pulled through: {soak.rss_mib():.1f} MiB", flush=True)

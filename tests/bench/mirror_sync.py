@@ -32,6 +32,7 @@ import fixture_upstream  # noqa: E402
 import frozen_index as frozen  # noqa: E402
 import peer_tools  # noqa: E402
 from harness import DAE  # noqa: E402
+from running_mirror import has_command  # noqa: E402
 
 FIRST_WALL, FIRST_MEMORY, LATER_CPU_S = 3, 10, 2.0
 KEYS = ["wall_ms", "cpu_ms", "peak_kib"]
@@ -184,7 +185,7 @@ def tools(arguments):
     global BANDERSNATCH
     kinds = {"dae": Dae, "bandersnatch": Bandersnatch}
     chosen = [kinds[name] for name in arguments.tools.split(",")]
-    if Dae in chosen and subprocess.run([DAE, "mirror", "sync", "--help"], capture_output=True).returncode != 0:
+    if Dae in chosen and not has_command("sync"):
         frozen.skip(f"{DAE} has no `mirror sync`")
     if Bandersnatch in chosen:
         # Each new major version wants a newer python; with an old one pip quietly takes an old bandersnatch.

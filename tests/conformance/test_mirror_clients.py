@@ -1,5 +1,5 @@
 """Package clients, unmodified, against a mirror that pulls through from an index made here: pip (Debian's and the newest), uv,
-poetry, pdm and pip-tools resolve, lock and install; curl asks for what caches and download managers ask for.
+poetry, pdm and pip-tools resolve, lock and install; twine and uv upload; curl asks for what caches and download managers ask for.
 
 The clients come from the index that pip uses here, each into a venv of its own below $DAE_BUILD/peer-venvs; one that cannot
 be had is skipped, by name. The mirror and its upstream are on loopback, and no client is told of any other index.
@@ -20,8 +20,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import peer_tools  # noqa: E402
-from harness import sample_index  # noqa: E402
-from running_mirror import RunningMirror  # noqa: E402
+from harness import DAE, sample_index  # noqa: E402
+from running_mirror import RunningMirror, has_command  # noqa: E402
 
 JSON, HTML = "application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.v1+html"
 DEBIANS_PIP = "/usr/bin/pip"
@@ -88,12 +88,14 @@ class Upstream:
 class Mirrored(unittest.TestCase):
     """Each test has a mirror that knows nothing yet, and a home that holds nothing."""
 
+    more_indexes = ""
+
     def setUp(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dae-clients-"))
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
         self.upstream = Upstream()
         self.addCleanup(self.upstream.stop)
-        self.mirror = RunningMirror(self.dir / "mirror", f"indexes:\n  pypi: {{upstream: \"{self.upstream.url}\"}}\n")
+        self.mirror = RunningMirror(self.dir / "mirror", f"indexes:\n  pypi: {{upstream: \"{self.upstream.url}\"}}\n{self.more_indexes}")
         self.addCleanup(self.mirror.stop)
         self.index = self.mirror.url + "/pypi/simple/"
         (self.dir / "home").mkdir()
@@ -107,11 +109,11 @@ class Mirrored(unittest.TestCase):
             self.skipTest(f"{name} cannot be had from the index that pip uses here")
         return folder / name
 
-    def run_tool(self, *command, env=None):
+    def run_tool(self, *command, env=None, fails=False):
         done = subprocess.run(list(map(str, command)), cwd=self.dir / "project", env={**self.env, **(env or {})}, capture_output=True, text=True,
                               timeout=300, stdin=subprocess.DEVNULL)
-        self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-        return done.stdout
+        self.assertEqual(done.returncode != 0, fails, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        return done.stdout + done.stderr if fails else done.stdout
 
     def venv(self):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", self.dir / "venv"], check=True)
@@ -263,6 +265,68 @@ class Managers(Mirrored):
         self.run_tool(pdm, "sync", env=env)
         self.assertEqual(self.installed(self.dir / "project" / ".venv" / "bin" / "python"), CHOSEN)
         self.assert_all_of_it_came_through()
+
+
+class Uploads(Mirrored):
+    """twine and uv publish into a private index; what they sent installs."""
+
+    more_indexes = "  team: {mode: private, uploads: true}\n"
+
+    def setUp(self):
+        if not has_command("token", "create"):
+            self.skipTest("this dae has no `mirror token create`")
+        super().setUp()
+        self.team, self.dist = self.mirror.url + "/team/simple/", self.dir / "dist"
+        self.dist.mkdir()
+        self.config = self.dir / "mirror" / "mirror.yaml"
+        self.token = self.new_token()
+        for file, data in (sample_index.make_wheel("ours", "1.0", ["delta<1"], ">=3.8", None, {}), sample_index.make_sdist("ours-source", "1.0", [])):
+            (self.dist / file).write_bytes(data)
+
+    def new_token(self, *options):
+        return self.run_tool(os.path.abspath(DAE), "mirror", "token", "create", "--config", self.config, "--index", "team", *options).strip()
+
+    def twine(self, *options, token=None, fails=False):
+        return self.run_tool(self.tool("twine"), "upload", "--disable-progress-bar", "--non-interactive", "--repository-url", self.mirror.url + "/team/legacy/", *options,
+                             *sorted(self.dist.iterdir()), env={"TWINE_USERNAME": "__token__", "TWINE_PASSWORD": token or self.token}, fails=fails)
+
+    def publish(self, *options, token=None, fails=False):
+        return self.run_tool(self.tool("uv"), "publish", "--publish-url", self.mirror.url + "/team/legacy/", *options, *sorted(self.dist.iterdir()),
+                             env={"UV_PUBLISH_TOKEN": token or self.token, "UV_CACHE_DIR": str(self.dir / "uv"), "UV_NO_CONFIG": "1"}, fails=fails)
+
+    def change_the_wheel(self):
+        """Other bytes under the name that was sent."""
+        file, data = sample_index.make_wheel("ours", "1.0", [], ">=3.8", None, {"other": "ours:other"})
+        (self.dist / file).write_bytes(data)
+
+    def sent_by(self, send):
+        send()
+        pip, python = self.tool("pip", "pip>=26"), self.venv()
+        self.run_tool(pip, "--python", python, "install", "ours", "ours-source", "--index-url", self.team, "--extra-index-url", self.index)
+        self.assertEqual(self.installed(python), {"ours": "1.0", "ours-source": "1.0", "delta": "0.3"})
+        self.change_the_wheel()
+        send(fails=True)
+        self.run_tool(pip, "--python", python, "install", "--no-deps", "--no-cache-dir", "--force-reinstall", "ours", "--index-url", self.team)
+        self.assertFalse((python.parent / "other").exists())
+
+    def test_twine_sends_what_installs_and_cannot_replace_it(self):
+        self.sent_by(self.twine)
+
+    def test_uv_sends_what_installs_and_cannot_replace_it(self):
+        self.sent_by(self.publish)
+
+    def test_sending_again_is_no_mistake(self):
+        self.twine()
+        self.twine()
+        self.publish()
+        self.publish("--check-url", self.team)
+
+    def test_a_token_that_is_not_for_it_sends_nothing(self):
+        for token in (self.new_token("--project", "another"), self.token[:-1] + ("0" if self.token[-1] != "0" else "1"), "none"):
+            self.twine(token=token, fails=True)
+            self.publish(token=token, fails=True)
+        listed = self.run_tool("curl", "-q", "-s", "-f", "-H", f"Accept: {JSON}", self.team)
+        self.assertEqual(json.loads(listed)["projects"], [])
 
 
 class Curl(Mirrored):

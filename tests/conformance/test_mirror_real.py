@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import frozen_index as frozen  # noqa: E402
 import peer_tools  # noqa: E402
 from harness import DAE  # noqa: E402
-from running_mirror import RunningMirror  # noqa: E402
+from running_mirror import RunningMirror, has_command  # noqa: E402
 
 ROOT_REQUIREMENT = "jupyter"
 PYTHON = None
@@ -149,7 +149,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--offline"]:
         Offline.dir, Offline.names = pathlib.Path(sys.argv[2]), sys.argv[3].split(",")
         unittest.main(argv=[sys.argv[0], "Offline"])
-    if subprocess.run([DAE, "mirror", "sync", "--help"], capture_output=True).returncode != 0:
+    if not has_command("sync"):
         frozen.skip(f"{DAE} has no `mirror sync`")
     if subprocess.run([*SEPARATE, "ip", "link"], capture_output=True).returncode != 0:
         frozen.skip("`unshare --net` and `ip` are needed to switch the upstream off")

@@ -7,6 +7,12 @@ import time
 from harness import DAE
 
 
+def has_command(*words):
+    """Whether this dae has `dae mirror WORDS`."""
+    shown = subprocess.run([os.path.abspath(DAE), "mirror", *words, "--help"], capture_output=True, text=True).stdout
+    return f"Usage: dae mirror {' '.join(words)} " in shown
+
+
 class RunningMirror:
     """`settings` are further lines of mirror.yaml."""
 
