@@ -146,6 +146,29 @@ std::vector<std::string> PageStore::names_at(const std::string& index, int64_t r
   });
 }
 
+int64_t PageStore::listed_since(const std::string& index, const std::string& project) {
+  return catalog_.read([&](Database& db) {
+    Statement row =
+        db.prepare("SELECT from_revision FROM entries WHERE index_name = ? AND name = ? AND to_revision IS NULL");
+    row.bind(1, index).bind(2, project);
+    return row.step() ? row.integer(0) : 0;
+  });
+}
+
+PageStore::Names PageStore::names_since(const std::string& index) {
+  return catalog_.read([&](Database& db) {
+    Names out;
+    Statement rows = db.prepare(
+        "SELECT name, from_revision FROM entries WHERE index_name = ? AND to_revision IS NULL ORDER BY name");
+    rows.bind(1, index);
+    while (rows.step()) {
+      out.names.push_back(rows.text(0));
+      out.since.push_back(rows.integer(1));
+    }
+    return out;
+  });
+}
+
 std::vector<FileRow> PageStore::find_file(const Digest& digest, const std::string& name) {
   return catalog_.read([&](Database& db) {
     Statement known = db.prepare("SELECT metadata_sha256 FROM known WHERE sha256 = ?");

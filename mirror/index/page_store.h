@@ -73,10 +73,20 @@ class PageStore {
   void fill_in_what_was_learned(resolver::ProjectPage& page);
   std::vector<std::string> names(const std::string& index);
   std::vector<std::string> names_at(const std::string& index, int64_t revision);
+  // Since which revision an index lists what it does now of a project; 0: it lists nothing.
+  int64_t listed_since(const std::string& index, const std::string& project);
+  struct Names {
+    std::vector<std::string> names;
+    std::vector<int64_t> since;
+  };
+  Names names_since(const std::string& index);  // of all
   // Every index that lists this file now, by name, then those of which a snapshot does.
   std::vector<FileRow> find_file(const Digest& digest, const std::string& name);
   void learn_size(const Digest& digest, uint64_t size_bytes);
   void learn_metadata(const Digest& digest, const Digest& metadata);
+  // The blob with the attestations of a file that upstream had at this URL.
+  std::optional<Digest> known_provenance(const Digest& file, const std::string& name, const std::string& url);
+  void learn_provenance(const Digest& file, const std::string& name, const std::string& url, const Digest& provenance);
   std::vector<ProjectCount> counts();
 
  private:

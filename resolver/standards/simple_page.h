@@ -59,7 +59,8 @@ void visit_project_list(std::string_view body, std::string_view content_type, st
 
 std::string render_project_json(const ProjectPage& page);  // urls as they stand in the files
 std::string render_project_html(const ProjectPage& page);
-std::string render_list_json(const std::vector<std::string>& names);
+// `serials`: none, or one for each name, as visit_project_list() reads them.
+std::string render_list_json(const std::vector<std::string>& names, const std::vector<int64_t>& serials = {});
 std::string render_list_html(const std::vector<std::string>& names);
 
 }  // namespace dae::resolver

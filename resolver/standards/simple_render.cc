@@ -150,15 +150,22 @@ std::string render_project_html(const ProjectPage& page) {
   return out + "</body>\n</html>\n";
 }
 
-std::string render_list_json(const std::vector<std::string>& names) {
+std::string render_list_json(const std::vector<std::string>& names, const std::vector<int64_t>& serials) {
   std::string out;
   {
     ObjectWriter object(out);
-    ObjectWriter(object.key("meta")).text("api-version", kApiVersion);
+    {
+      ObjectWriter meta(object.key("meta"));
+      meta.text("api-version", kApiVersion);
+      if (!serials.empty())
+        meta.key("_last-serial") += std::to_string(*std::max_element(serials.begin(), serials.end()));
+    }
     object.key("projects") += '[';
     for (size_t i = 0; i < names.size(); ++i) {
       if (i > 0) out += ',';
-      ObjectWriter(out).text("name", names[i]);
+      ObjectWriter project(out);
+      project.text("name", names[i]);
+      if (!serials.empty()) project.key("_last-serial") += std::to_string(serials[i]);
     }
     out += ']';
   }

@@ -73,6 +73,31 @@ TEST_F(Served, FetchesFilesThatComeOnDemand) {
   EXPECT_EQ(upstream.pages, pages);
 }
 
+// A mirror of a mirror, for another region.
+TEST_F(Served, IsAnUpstreamWithSerialsForAnotherMirror) {
+  upstream.set_wheels("alpha", {"1.0"});
+  bench.run();
+  start();
+  SyncBench region(upstream);
+  region.upstream_url = mirror->url() + "/pypi/simple/";
+  region.set_keys("");
+  const sync::SyncReport first = region.run();
+  EXPECT_TRUE(first.by_serials);
+  EXPECT_TRUE(first.failures.empty());
+  EXPECT_EQ(region.projects(), (std::vector<std::string>{"alpha", "beta"}));
+  region.expect_whole();
+  upstream.set_wheels("beta", {"2.1"});
+  upstream.remove("alpha");
+  bench.run();
+  SystemClock().sleep_ms(150);
+  const sync::SyncReport second = region.run();
+  EXPECT_EQ(second.changed, 1u);
+  EXPECT_EQ(second.removed, 1u);
+  EXPECT_TRUE(second.failures.empty());
+  EXPECT_EQ(region.listed("beta"), (std::vector<std::string>{wheel_name("beta", "2.1")}));
+  EXPECT_EQ(region.run().unchanged, 1u);
+}
+
 // A process that ends, as by a power cut but for the disk's cache, before its write number `step`.
 int sync_until(SyncBench& bench, int step) {
   const pid_t child = ::fork();

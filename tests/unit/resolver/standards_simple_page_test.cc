@@ -306,6 +306,11 @@ TEST(SimpleRender, HtmlAnnouncesMetadataInBothSpellingsAndEscapes) {
 TEST(SimpleRender, ListsProjectsInBothForms) {
   const std::vector<std::string> names = {"Flask", "zope.interface"};
   EXPECT_EQ(parse_project_list(render_list_json(names), kSimpleJson, kUrl), names);
+  std::vector<int64_t> serials(names.size(), 7), read;
+  serials.back() = 9;
+  visit_project_list(render_list_json(names, serials), kSimpleJson, kUrl,
+                     [&](std::string_view, int64_t serial) { read.push_back(serial); });
+  EXPECT_EQ(read, serials);
   EXPECT_EQ(parse_project_list(render_list_html(names), kSimpleHtml, kUrl), names);
   EXPECT_NE(render_list_html(names).find("href=\"zope-interface/\""), std::string::npos);
 }
