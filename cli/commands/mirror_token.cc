@@ -59,8 +59,9 @@ mirror::TokenGrant grant_of(const Options& options, int64_t now_ms) {
     grant.expires_ms = now_ms + parse_duration_ms(options.expires);
   }
   if (!options.quota.empty()) {
-    const Document document{"--quota", Value(options.quota)};
-    grant.quota_bytes = mirror::parse_size(Reader(document.name, document.root, "--quota"), document.root);
+    const Document document{"--quota", Value::object({{"quota", options.quota}})};
+    Reader reader(document);
+    grant.quota_bytes = mirror::parse_size(reader, reader.required("quota"));
   }
   if (options.quota_files < 0) throw Error(ErrorKind::usage, "`--quota-files` is a number of files a day");
   if (options.quota_files > 0) grant.quota_files = static_cast<uint64_t>(options.quota_files);

@@ -1,5 +1,7 @@
 #include "mirror/upload/upload_routes.h"
 
+#include <functional>
+
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -43,10 +45,18 @@ ServerResponse unauthorized(const std::string& message) {
   return response;
 }
 
-std::string told(const Error& error) {
-  std::string out = error.what();
-  if (!error.hint().empty()) out += " (" + error.hint() + ")";
-  return out;
+// What is wrong with the file or its form is the client's to mend; whatever else fails is ours.
+CheckedUpload checked(const UploadForm& form, const std::function<CheckedUpload()>& check) {
+  try {
+    return check();
+  } catch (const Error& error) {
+    const bool theirs = error.kind() == ErrorKind::bad_input || error.kind() == ErrorKind::verification ||
+                        error.kind() == ErrorKind::refused;
+    if (!theirs) throw;
+    std::string why = error.what();
+    if (!error.hint().empty()) why += " (" + error.hint() + ")";
+    throw UploadRefusal(400, form.file_name.empty() ? "not an upload: " + why : why);
+  }
 }
 
 ServerResponse take(UploadService& service, const IndexConfig& index, const Token& token,
@@ -56,14 +66,18 @@ ServerResponse take(UploadService& service, const IndexConfig& index, const Toke
     throw UploadRefusal(400, "`:action` " + action + " is not supported here");
   }
   const ScratchFile content(service.scratch_dir);
-  const UploadForm form = read_upload_form(request.body_file, request.headers.get("Content-Type"), content.path());
+  UploadForm form;
+  const CheckedUpload claimed = checked(form, [&] {
+    form = read_upload_form(request.body_file, request.headers.get("Content-Type"), content.path());
+    return check_upload_form(form);
+  });
   if (form.size_bytes > service.limit_bytes) {
     throw UploadRefusal(413, "the file has " + format_bytes(form.size_bytes) + ", taken are " +
                                  format_bytes(service.limit_bytes) + " (`limits.upload`)");
   }
   Published published{false, {}};
-  if (!service.publisher.is_published(index, token, form, check_upload_form(form))) {
-    const CheckedUpload file = check_upload(form, content.path());
+  if (!service.publisher.is_published(index, token, form, claimed)) {
+    const CheckedUpload file = checked(form, [&] { return check_upload(form, content.path()); });
     published = service.publisher.publish(index, token, form, file, content.path());
   }
   std::string body = published.is_new ? "OK" : "OK: this file is here already";
@@ -103,10 +117,9 @@ ServerResponse handle(UploadService& service, const IndexConfig& index, const Se
   } catch (const UploadRefusal& refusal) {
     return refused(refusal.status(), refusal.what());
   } catch (const Error& error) {
-    const bool theirs = error.kind() == ErrorKind::bad_input || error.kind() == ErrorKind::verification ||
-                        error.kind() == ErrorKind::refused;
-    if (!theirs) throw;
-    return refused(400, told(error));
+    // Never an answer that says "exists already" (409): clients would go on as if it had been stored.
+    log_error("an upload was not stored", {{"index", index.name}, {"by", token->id}, {"error", error.what()}});
+    return answer(500, "the upload could not be stored, nothing of it is visible: try again");
   }
 }
 
