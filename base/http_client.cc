@@ -23,6 +23,9 @@ TransferSettings settings_from(HttpClientOptions options) {
   std::string no_proxy = env_var("no_proxy").value_or(env_var("NO_PROXY").value_or(""));
   // libcurl knows "*" only when it stands alone.
   settings.no_proxy = no_proxy == "*" ? no_proxy : no_proxy.empty() ? kNeverProxied : no_proxy + "," + kNeverProxied;
+  for (const char* name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) {
+    if (!env_var(name).value_or("").empty()) settings.proxied = true;
+  }
   settings.options = std::move(options);
   return settings;
 }

@@ -17,6 +17,13 @@
 
 namespace dae {
 
+// Where a request and its redirects may go. Checked by name before a redirect is followed and by address when a
+// connection is opened; behind a proxy, which looks up the names, only the former.
+struct Reach {
+  bool outward_only = false;  // nowhere into one's own network (base/inward_address.h): Error refused
+  std::string inward_host;    // but for this host
+};
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;
@@ -27,6 +34,7 @@ struct HttpRequest {
   uint64_t body_limit_bytes = 64ull << 20;  // a larger answer is an Error (bad_input), never memory
   int retries = 3;                          // of idempotent methods, on 408/429/5xx and broken connections
   bool follow_redirects = true;
+  Reach reach;
   std::string unix_socket;   // connect here instead of to the URL's host
   std::string bearer_token;  // sent as Authorization; never logged, dropped on cross-host redirects
   // Receives the body piece by piece instead of HttpResponse::body (only for 2xx). Called on the engine's thread; must
@@ -80,6 +88,7 @@ struct Download {
   uint64_t limit_bytes = 4ull << 30;
   Headers headers;
   std::string bearer_token;
+  Reach reach;
   std::function<void(uint64_t done, uint64_t total)> on_progress;
   std::function<void()> on_restart;               // what came so far does not count: it is thrown away after this call
   std::shared_ptr<const std::atomic<bool>> stop;  // once true, the transfer ends with its next bytes (interrupted)

@@ -88,7 +88,8 @@ uint64_t Connection::sendable() const {
 }
 
 void Connection::wait_for_growth() {
-  if (work_->reply.growing->state() == GrowingFile::State::broken) return close();
+  // A client that left in the meantime is not told by a write that fails: there is none.
+  if (hung_up_ || work_->reply.growing->state() == GrowingFile::State::broken) return close();
   work_->reply.growing->wake_beyond(work_->reply.file_offset, [weak = weak_from_this()] {
     auto self = weak.lock();  // given away whole: its end is for the loop's thread
     if (!self) return;

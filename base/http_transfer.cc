@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/http_retry.h"
 #include "base/http_transfer_error.h"
+#include "base/inward_address.h"
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -40,7 +41,8 @@ int seek_callback(void* transfer, curl_off_t offset, int origin) {
   return ok ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
 }
 // libcurl's own sockets would stay open in every program that this one starts.
-curl_socket_t open_socket_callback(void*, curlsocktype, curl_sockaddr* address) {
+curl_socket_t open_socket_callback(void* transfer, curlsocktype, curl_sockaddr* address) {
+  if (!static_cast<Transfer*>(transfer)->may_connect(address->addr)) return CURL_SOCKET_BAD;
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -101,6 +103,8 @@ Transfer::~Transfer() {
 void Transfer::reset_attempt() {
   if (delivered_bytes_ > 0 && request_.on_restart) request_.on_restart();
   response_ = {};
+  current_url_ = request_.url;
+  refused_ = nullptr;
   retry_pause_ms_.reset();
   answer_begun_ = false;
   header_bytes_ = received_bytes_ = delivered_bytes_ = body_offset_ = 0;
@@ -137,6 +141,7 @@ bool Transfer::prepare(CURL* easy) {
 void Transfer::set_connection(CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket_callback);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, https_ ? "https" : "http,https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, request_.follow_redirects ? 1L : 0L);
@@ -252,6 +257,35 @@ void Transfer::parse_header_line(std::string_view line) {
   size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
   response_.headers.add(std::string(line.substr(0, colon)), std::string(trim(line.substr(colon + 1))));
+  const bool redirect = response_.status >= 300 && response_.status < 400 && request_.follow_redirects;
+  if (redirect && iequals(line.substr(0, colon), "Location")) follow(trim(line.substr(colon + 1)));
+}
+
+bool Transfer::is_inward_host_allowed() const {
+  return !request_.reach.outward_only || iequals(parse_url(current_url_).host, request_.reach.inward_host);
+}
+
+Error Transfer::out_of_reach() const {
+  return Error(ErrorKind::refused, "an address inside this network is not asked for somebody else's sake", subject_)
+      .because("the request leads to " + safe_url(current_url_));
+}
+
+// Before a connection that is open already could be used for it.
+void Transfer::follow(std::string_view location) {
+  if (!request_.reach.outward_only) return;
+  current_url_ = resolve_url(current_url_, location);
+  if (!is_inward_host_allowed() && is_inward_host(parse_url(current_url_).host)) throw out_of_reach();
+}
+
+bool Transfer::may_connect(const sockaddr& address) noexcept {
+  try {
+    const bool harmless = !request_.reach.outward_only || settings_.proxied || !is_inward_address(address);
+    if (harmless || is_inward_host_allowed()) return true;
+    throw out_of_reach();
+  } catch (...) {
+    refused_ = std::current_exception();
+    return false;
+  }
 }
 
 bool Transfer::attempts_left(int limit) const {
@@ -363,6 +397,8 @@ std::optional<int64_t> Transfer::complete(CURL* easy, int code) {
   std::optional<int64_t> pause_ms;
   if (error_) {
     fail(error_);
+  } else if (code != CURLE_OK && refused_) {
+    fail(refused_);
   } else if (code != CURLE_OK) {
     pause_ms = retry_after_failure(easy, code);
   } else if (retry_pause_ms_) {

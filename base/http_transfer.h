@@ -9,10 +9,12 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
 #include "base/http_client.h"
 
 typedef void CURL;
 struct curl_slist;
+struct sockaddr;
 
 namespace dae {
 
@@ -21,6 +23,7 @@ struct TransferSettings {
   HttpClientOptions options;
   std::string ca_file;
   std::string no_proxy;
+  bool proxied = false;  // some requests go through a proxy
 };
 
 // For messages: no user-info, and no value of a query parameter that looks like a secret.
@@ -47,6 +50,7 @@ class Transfer {
   bool receive(std::string_view piece) noexcept;
   size_t read_body(char* into, size_t room) noexcept;
   bool seek_body(int64_t offset) noexcept;
+  bool may_connect(const sockaddr& address) noexcept;
 
  private:
   void reset_attempt();
@@ -55,6 +59,9 @@ class Transfer {
   void set_method(CURL* easy);
   void set_headers(CURL* easy);
   void parse_header_line(std::string_view line);
+  void follow(std::string_view location);
+  bool is_inward_host_allowed() const;
+  Error out_of_reach() const;
   void begin_answer();
   void take_piece(std::string_view piece);
   void succeed(CURL* easy);
@@ -73,7 +80,9 @@ class Transfer {
 
   // Of the current attempt.
   HttpResponse response_;
+  std::string current_url_;  // after redirects
   std::exception_ptr error_;
+  std::exception_ptr refused_;             // a connection; another address of the host may do
   std::optional<int64_t> retry_pause_ms_;  // decided when the header is complete: this answer is thrown away
   bool answer_begun_ = false;
   uint64_t header_bytes_ = 0, received_bytes_ = 0, delivered_bytes_ = 0;

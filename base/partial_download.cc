@@ -106,6 +106,7 @@ HttpRequest PartialDownload::request() {
     if (!validator_.empty()) request.headers.set("If-Range", validator_);
   }
   request.bearer_token = want_.bearer_token;
+  request.reach = want_.reach;
   request.body_limit_bytes = UINT64_MAX;  // counted in take(), over all rounds
   const auto self = shared_from_this();
   request.on_headers = [self](int status, const Headers& headers) { self->begin_body(status, headers); };

@@ -204,6 +204,14 @@ CREATE TABLE uploaded(
   at_ms INTEGER NOT NULL,
   PRIMARY KEY(index_name, key)) WITHOUT ROWID;
 )sql",
+    R"sql(
+CREATE TABLE provenance(
+  file TEXT NOT NULL,
+  name TEXT NOT NULL,
+  url TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  PRIMARY KEY(file, name)) WITHOUT ROWID;
+)sql",
 };
 
 }  // namespace

@@ -72,6 +72,7 @@ void parse_limits(MirrorConfig& config, Reader limits) {
   if (const Value* page = limits.optional("page")) config.page_limit_bytes = parse_size(limits, *page);
   if (const Value* file = limits.optional("file")) config.file_limit_bytes = parse_size(limits, *file);
   if (const Value* upload = limits.optional("upload")) config.upload_limit_bytes = parse_size(limits, *upload);
+  parse_serving_limits(limits, config.serving);
   limits.finish();
 }
 
@@ -138,6 +139,7 @@ MirrorConfig parse_mirror_config(const Document& document) {
   }
   check_overlays(reader, config.indexes);
   if (config.indexes.empty()) config.indexes.push_back(IndexConfig{.name = "pypi"});
+  parse_serving(reader, config.serving);
   if (auto limits = reader.object("limits")) parse_limits(config, *limits);
   if (auto care = reader.object("care")) config.care = parse_care_config(std::move(*care));
   if (auto registry = reader.object("registry")) {

@@ -4,6 +4,8 @@
 #include "mirror/catalog.h"
 #include "mirror/index/index_routes.h"
 #include "mirror/registry/registry_routes.h"
+#include "mirror/serving/access_log.h"
+#include "mirror/serving/limits.h"
 #include "mirror/site/site.h"
 #include "mirror/upload/upload_routes.h"
 
@@ -23,7 +25,7 @@ std::vector<std::string> names_of(const std::vector<IndexConfig>& indexes) {
 class RunningMirror final : public Mirror {
  public:
   RunningMirror(const MirrorConfig& config, Transport& transport, ProcessRunner& runner, Clock& clock)
-      : config_(config),
+      : config_(config.serving.read_only ? as_read_only(config) : config),
         clock_(clock),
         lock_(take_storage(config.storage)),
         blobs_(open_blob_store(config.storage / "blobs")),
@@ -69,7 +71,12 @@ class RunningMirror final : public Mirror {
     add_upload_routes(routes, upload_service_, config_.indexes);
     add_index_routes(routes, index_service_);
     add_site_routes(routes, site_service_);
+    if (config_.serving.read_only) drop_writing_routes(routes);
+    raise_open_files(config_.serving.connections);
     ServerOptions options;
+    options.max_connections = config_.serving.connections;
+    options.header_timeout_ms = config_.serving.header_timeout_ms;
+    options.idle_timeout_ms = config_.serving.idle_timeout_ms;
     options.address = config_.address;
     options.port = config_.port;
     options.workers = kWorkers;
@@ -79,8 +86,10 @@ class RunningMirror final : public Mirror {
     remove_all(options.spool_dir);
     make_dirs(options.spool_dir);
     options.known_answer = [this](const ServerRequest& request) { return answers_.find(request); };
-    options.on_access = [this](const ServerRequest& request, int status, uint64_t bytes, int64_t) {
+    if (!config_.serving.access_log.empty()) access_log_ = std::make_unique<AccessLog>(config_.serving);
+    options.on_access = [this](const ServerRequest& request, int status, uint64_t bytes, int64_t duration_ms) {
       metrics_.count_request(request, status, bytes);
+      if (access_log_) access_log_->add(request, status, bytes, duration_ms);
     };
     return start_http_server(std::move(options), std::move(routes));
   }
@@ -113,10 +122,12 @@ class RunningMirror final : public Mirror {
   Uploads uploads_;
   AnswerCache answers_{catalog_, clock_, config_.storage / "spool"};
   IndexService index_service_{indexes_, pages_, files_, *blobs_, rendered_, answers_, policies_, snapshots_};
-  RegistryService registry_service_{registry_, uploads_, *blobs_, config_.file_limit_bytes, config_.sparse_manifests};
+  RegistryService registry_service_{registry_, uploads_, *blobs_, config_.file_limit_bytes, config_.sparse_manifests,
+                                    answers_};
   Publisher publisher_{catalog_, pages_, *blobs_, clock_, names_of(config_.indexes)};
   UploadService upload_service_{catalog_, publisher_, clock_, config_.storage / "spool", config_.upload_limit_bytes};
   SiteService site_service_{config_, catalog_, pages_, registry_, *blobs_, policies_, clock_};
+  std::unique_ptr<AccessLog> access_log_;
   std::unique_ptr<HttpServer> server_;  // last: handlers use all of the above
 };
 

@@ -12,6 +12,7 @@
 #include "base/value.h"
 #include "mirror/care/config.h"
 #include "mirror/policy/rules.h"
+#include "mirror/serving/config.h"
 
 namespace dae::mirror {
 
@@ -41,6 +42,7 @@ struct MirrorConfig {
   uint64_t upload_limit_bytes = 200ull << 20;
   bool sparse_manifests = false;  // pushed manifests may name what this mirror does not have
   CareConfig care = {};
+  ServingConfig serving = {};
 };
 MirrorConfig parse_mirror_config(const Document& document);  // mirror.yaml, strict
 MirrorConfig default_mirror_config(const Path& storage);

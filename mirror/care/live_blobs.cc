@@ -15,10 +15,12 @@ void add_documents(const CareScope& scope, const std::function<bool(const std::s
   });
 }
 
-// Metadata that upstream did not announce. Reading holds no writer up, however long it takes.
+// Metadata that upstream did not announce, and attestations. Reading holds no writer up, however long it takes.
 void add_learned(Database& db, LiveBlobs& live) {
   std::vector<Digest> metadata;
-  Statement rows = db.prepare("SELECT sha256, metadata_sha256 FROM known WHERE metadata_sha256 <> ''");
+  Statement rows = db.prepare(
+      "SELECT sha256, metadata_sha256 FROM known WHERE metadata_sha256 <> '' "
+      "UNION ALL SELECT file, sha256 FROM provenance");
   while (rows.step()) {
     if (live.contains(Digest::parse(rows.text(0)))) metadata.push_back(Digest::parse(rows.text(1)));
   }

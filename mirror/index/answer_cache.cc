@@ -23,6 +23,9 @@ bool write_key(const ServerRequest& request, std::string* key) {
         if (iequals(name, "Cookie")) return false;
         if (iequals(name, "Accept") && accept.empty()) accept = value;
         break;
+      case 11:
+        if (iequals(name, kAccelField)) return false;
+        break;
       case 13:
         if (iequals(name, "Authorization")) return false;
         break;

@@ -13,6 +13,9 @@
 
 namespace dae::mirror {
 
+// Sent by an nginx in front that can read the blobs itself: it is told where a file is instead of being sent it.
+inline constexpr const char* kAccelField = "X-Dae-Accel";
+
 // Thread-safe. An answer is given again only while nothing was written to the catalog since before it was made, and
 // until the time its maker names. Besides, every second one request goes the whole way, so that what else changes (a
 // blob that is gone) shows. Requests with credentials are never answered from here, nor kept.

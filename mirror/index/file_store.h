@@ -32,6 +32,8 @@ class FileStore {
   // The digest of the blob that holds the answer; it is there.
   Digest package(const Digest& digest, const std::string& name);
   Digest metadata(const Digest& digest, const std::string& name);
+  // Attestations of the file (PEP 740) as upstream has them.
+  Digest provenance(const Digest& digest, const std::string& name);
   // How long the policy offers the file, if nothing but time changes.
   int64_t offered_until_ms(const Digest& digest, const std::string& name);
 
@@ -43,6 +45,7 @@ class FileStore {
   };
   Listed find(const Digest& digest, const std::string& name);
   FileFlights::Fetch fetch_of(const Listed& listed, const Digest& digest);
+  Digest pull_provenance(const Listed& listed, const Digest& digest, const std::string& name, const std::string& url);
   Digest pull_metadata(const Digest& digest, const std::string& name);
   std::optional<Digest> announced_metadata(const Listed& listed);
   std::optional<Digest> fetched_metadata(const Listed& listed, const std::string& name);

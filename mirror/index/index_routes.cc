@@ -17,7 +17,7 @@ constexpr int64_t kPageMaxAgeS = 600, kStaleMaxAgeS = 30;
 constexpr const char* kAbsentCaching = "public, max-age=60";
 constexpr const char* kFileCaching = "public, max-age=31536000, immutable";
 
-constexpr std::string_view kMetadataSuffix = ".metadata";
+constexpr std::string_view kMetadataSuffix = ".metadata", kProvenanceSuffix = ".provenance";
 
 constexpr int64_t kAlways = std::numeric_limits<int64_t>::max();
 
@@ -93,6 +93,7 @@ void announce_from_here(resolver::ProjectPage& page, const std::string& to_root)
   for (resolver::IndexFile& file : page.files) {
     file.url = to_root + "packages/" + file.sha256.substr(0, 2) + "/" + file.sha256 + "/" + percent_encode(file.name);
     if (!file.metadata_sha256.empty() || resolver::parse_wheel_name(file.name)) file.has_metadata = true;
+    if (!file.provenance.empty()) file.provenance = file.url + std::string(kProvenanceSuffix);
     all_sizes = all_sizes && file.size_bytes.has_value();
   }
   // From 1.1 on (PEP 700) every file must have a size.
@@ -118,13 +119,22 @@ struct Shown {
   std::string to_root;  // from "/<path>/simple/"
   std::function<std::vector<std::string>()> names;
   std::function<std::optional<Listing>(const std::string& project)> list;
+  bool tells_serials = false;  // `path` is an index, and what it lists changes with its revisions alone
 };
+
+// A mirror of this one may then ask for what has changed. Not where time, or a client's request, changes pages, too.
+bool tells_serials(IndexService& service, const std::string& index) {
+  const auto found = service.indexes.find(index);
+  return found != service.indexes.end() && found->second->pages_frozen() &&
+         service.policies.of(index, "").policy.is_plain();
+}
 
 Shown show_index(IndexService& service, const std::string& index) {
   return {index, "../../", [&service, index] { return service.policies.overlays().names(index); },
           [&service, index](const std::string& project) {
             return list_project(service.indexes, service.policies, index, project);
-          }};
+          },
+          tells_serials(service, index)};
 }
 
 Shown show_snapshot(IndexService& service, const Snapshot& frozen) {
@@ -135,16 +145,42 @@ Shown show_snapshot(IndexService& service, const Snapshot& frozen) {
           }};
 }
 
-ServerResponse list_page(const Shown& shown, PageFormat format) {
-  const std::vector<std::string> names = shown.names();
-  std::string body = format == PageFormat::json ? resolver::render_list_json(names) : resolver::render_list_html(names);
-  std::string etag = Digest::of(body).short_hex(32);
+// Equal bytes under two types, and under two codings, are two representations.
+ServerResponse rendered_response(PageFormat format, const RenderedPage& page, bool gzip_wanted,
+                                 const std::string& caching) {
+  const bool gzipped = gzip_wanted && !page.gzipped.empty();
+  ServerResponse response = page_response(format, gzipped ? page.gzipped : page.body, page.etag, caching);
+  if (format == PageFormat::v1_html) response.etag += "-v1";
+  if (gzipped) {
+    response.etag += "-gz";
+    response.headers.set("Content-Encoding", "gzip");
+  }
+  response.headers.set("Vary", "Accept, Accept-Encoding");
+  return response;
+}
+
+// Rendered once for all that the catalog holds at a time: with 700,000 names that is 25 MB.
+Answer list_page(IndexService& service, const Shown& shown, PageFormat format, bool gzip_wanted) {
+  const bool json = format == PageFormat::json;
+  const std::string version = std::to_string(service.answers.mark());
+  const auto rendered = service.rendered.get(
+      "list/" + shown.path + (json ? "/json" : "/html"), version, service.policies.now_ms(), [&]() -> Rendering {
+        PageStore::Names listed;
+        if (shown.tells_serials) {
+          listed = service.pages.names_since(shown.path);
+        } else {
+          listed.names = shown.names();
+        }
+        return json ? resolver::render_list_json(listed.names, listed.since) : resolver::render_list_html(listed.names);
+      });
   // It grows with every project that somebody asks for.
-  return page_response(format, std::move(body), std::move(etag), "no-cache");
+  return {rendered_response(format, *rendered, gzip_wanted, "no-cache"), kAlways};
 }
 
 Answer project_page(IndexService& service, const Shown& shown, const std::string& name, bool html_only,
                     PageFormat format, bool gzip_wanted) {
+  // Before the page, which is then not older than this says.
+  const int64_t serial = shown.tells_serials ? service.pages.listed_since(shown.path, name) : 0;
   const std::optional<Listing> listing = shown.list(name);
   if (!listing) return absent(name);
   const int64_t now_ms = service.policies.now_ms();
@@ -158,16 +194,9 @@ Answer project_page(IndexService& service, const Shown& shown, const std::string
                      offered.next_change_ms);
   });
   const Lifetime life = lifetime(rendered->valid_until_ms, now_ms, listing->stale ? kStaleMaxAgeS : kPageMaxAgeS);
-  const bool gzipped = gzip_wanted && !rendered->gzipped.empty();
-  ServerResponse response = page_response(format, gzipped ? rendered->gzipped : rendered->body, rendered->etag,
-                                          "public, max-age=" + std::to_string(life.max_age_s));
-  // Equal bytes under two types, and under two codings, are two representations.
-  if (format == PageFormat::v1_html) response.etag += "-v1";
-  if (gzipped) {
-    response.etag += "-gz";
-    response.headers.set("Content-Encoding", "gzip");
-  }
-  response.headers.set("Vary", "Accept, Accept-Encoding");
+  ServerResponse response =
+      rendered_response(format, *rendered, gzip_wanted, "public, max-age=" + std::to_string(life.max_age_s));
+  if (serial > 0) response.headers.set("X-PyPI-Last-Serial", std::to_string(serial));
   // A stale one is asked for again soon, whatever the catalog says.
   return {std::move(response), listing->stale ? 0 : std::min(listing->fresh_until_ms, life.valid_until_ms)};
 }
@@ -187,9 +216,9 @@ Answer simple(IndexService& service, const Shown& shown, const ServerRequest& re
   }
   const auto format = choose_format(request, wanted.html_only);
   if (!format) return not_acceptable();
-  if (wanted.name.empty()) return list_page(shown, *format);
-  return project_page(service, shown, normal, wanted.html_only, *format,
-                      prefers_gzip(request.headers.get("Accept-Encoding")));
+  const bool gzip_wanted = prefers_gzip(request.headers.get("Accept-Encoding"));
+  if (wanted.name.empty()) return list_page(service, shown, *format, gzip_wanted);
+  return project_page(service, shown, normal, wanted.html_only, *format, gzip_wanted);
 }
 
 // A part that does not reach the file's end could be right for its reader although the file turns out wrong.
@@ -214,6 +243,21 @@ bool has_suffix(const std::string& file, std::string_view suffix) {
   return file.size() > suffix.size() && file.ends_with(suffix);
 }
 
+// What was never announced with a hash may still be replaced by what upstream announces later.
+void attach_sidecar(IndexService& service, const Digest& held, const char* type, ServerResponse* response) {
+  response->file = service.blobs.path(held);
+  response->etag = held.hex();
+  response->headers.set("Content-Type", type);
+  response->headers.set("Cache-Control", kPageCaching);
+}
+
+// What is allowed was decided here; which bytes, their ranges and how they go out are nginx's (share/nginx).
+void leave_to_nginx(ServerResponse* response) {
+  if (response->file.empty()) return;
+  response->file.clear();
+  response->headers.set("X-Accel-Redirect", "/dae-blobs/" + response->etag.substr(0, 2) + "/" + response->etag);
+}
+
 Answer package(IndexService& service, const ServerRequest& request) {
   const std::string &prefix = request.captures.at(0), &hex = request.captures.at(1), &file = request.captures.at(2);
   const bool known_form = Digest::is_valid(hex) && hex.size() == 64 && Digest::parse(hex).hex() == hex &&
@@ -225,20 +269,19 @@ Answer package(IndexService& service, const ServerRequest& request) {
   response.headers.set("Content-Type", "application/octet-stream");
   response.headers.set("Cache-Control", kFileCaching);
   response.headers.set("X-Content-Type-Options", "nosniff");
-  const bool metadata = has_suffix(file, kMetadataSuffix);
-  const std::string wheel_or_sdist = metadata ? file.substr(0, file.size() - kMetadataSuffix.size()) : file;
-  if (metadata) {
-    const Digest held = service.files.metadata(digest, wheel_or_sdist);
-    response.file = service.blobs.path(held);
-    response.etag = held.hex();
-    response.headers.set("Content-Type", "text/plain; charset=utf-8");
-    // Metadata that was never announced with a hash may still be replaced by what upstream announces later.
-    response.headers.set("Cache-Control", kPageCaching);
+  std::string published = file;  // the wheel or sdist
+  if (has_suffix(file, kMetadataSuffix)) {
+    published.resize(file.size() - kMetadataSuffix.size());
+    attach_sidecar(service, service.files.metadata(digest, published), "text/plain; charset=utf-8", &response);
+  } else if (has_suffix(file, kProvenanceSuffix)) {
+    published.resize(file.size() - kProvenanceSuffix.size());
+    attach_sidecar(service, service.files.provenance(digest, published), kProvenanceType, &response);
   } else {
     attach_package(service, request, digest, file, &response);
   }
+  if (request.headers.get(kAccelField) == "on") leave_to_nginx(&response);
   const bool on_its_way = response.growing != nullptr;
-  return {std::move(response), on_its_way ? 0 : service.files.offered_until_ms(digest, wheel_or_sdist)};
+  return {std::move(response), on_its_way ? 0 : service.files.offered_until_ms(digest, published)};
 }
 
 Route route_to(IndexService& service, std::string pattern, std::function<Answer(const ServerRequest&)> handle) {

@@ -15,6 +15,7 @@ constexpr int64_t kDefaultFreshMs = 600'000;
 constexpr int64_t kLongestFreshMs = 86'400'000;
 // A client is waiting: longer than this and it has given up.
 constexpr int64_t kPageTimeoutMs = 60'000;
+constexpr uint64_t kProvenanceLimitBytes = 4ull << 20;
 constexpr int64_t kStopPollMs = 100;
 constexpr uint64_t kMetadataLimitBytes = 16ull << 20;
 constexpr uint64_t kListLimitBytes = 256ull << 20;
@@ -117,6 +118,7 @@ HttpRequest Upstream::page_request(const std::string& project, const std::string
   if (!last_modified.empty()) request.headers.add("If-Modified-Since", last_modified);
   request.timeout_ms = kPageTimeoutMs;
   request.body_limit_bytes = limits_.page_limit_bytes;
+  request.reach = reach();
   return request;
 }
 
@@ -151,6 +153,7 @@ HttpRequest Upstream::list_request() {
   request.url = root().url;
   request.headers.add("Accept", resolver::kSimpleAccept);
   request.body_limit_bytes = kListLimitBytes;
+  request.reach = reach();
   return request;
 }
 
@@ -159,6 +162,7 @@ HttpRequest Upstream::metadata_request(const std::string& file_url) {
   request.url = authorized(metadata_url(file_url));
   request.timeout_ms = kPageTimeoutMs;
   request.body_limit_bytes = kMetadataLimitBytes;
+  request.reach = reach();
   return request;
 }
 
@@ -168,6 +172,10 @@ std::string Upstream::authorized(const std::string& file_url) {
 
 std::string Upstream::shown_url() {
   return redact_url(root().url);
+}
+
+Reach Upstream::reach() {
+  return {.outward_only = true, .inward_host = parse_url(root().url).host};
 }
 
 Transport& Upstream::transport() {
@@ -201,6 +209,7 @@ bool Upstream::fetch_file(const std::string& url, const Digest& digest, std::opt
   want.digest = digest;
   want.size_bytes = size_bytes;
   want.limit_bytes = limits_.file_limit_bytes;
+  want.reach = reach();
   want.on_restart = watch.on_restart;
   want.stop = watch.stop;
   try {
@@ -228,15 +237,30 @@ bool Upstream::fetch_file(const std::string& url, const Digest& digest, std::opt
   }
 }
 
-std::optional<std::string> Upstream::fetch_metadata(const std::string& file_url) {
-  HttpResponse response = send(root(), metadata_request(file_url));
+std::optional<std::string> Upstream::fetch_small(HttpRequest request, const std::string& shown) {
+  HttpResponse response = send(root(), std::move(request));
   if (response.status == 403 || response.status == 404 || response.status == 410) return std::nullopt;
   if (!response.ok()) {
     metrics_.upstream_errors += 1;
-    throw answered(metadata_url(file_url), response.status);
+    throw answered(shown, response.status);
   }
-  metrics_.metadata_fetches += 1;
   return std::move(response.body);
+}
+
+std::optional<std::string> Upstream::fetch_metadata(const std::string& file_url) {
+  auto text = fetch_small(metadata_request(file_url), metadata_url(file_url));
+  if (text) metrics_.metadata_fetches += 1;
+  return text;
+}
+
+std::optional<std::string> Upstream::fetch_provenance(const std::string& url) {
+  HttpRequest request;
+  request.url = authorized(url);
+  request.headers.add("Accept", kProvenanceType);
+  request.timeout_ms = kPageTimeoutMs;
+  request.body_limit_bytes = kProvenanceLimitBytes;
+  request.reach = reach();
+  return fetch_small(std::move(request), url);
 }
 
 }  // namespace dae::mirror

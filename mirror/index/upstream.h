@@ -17,6 +17,8 @@
 
 namespace dae::mirror {
 
+inline constexpr const char* kProvenanceType = "application/vnd.pypi.integrity.v1+json";  // PEP 740
+
 struct UpstreamPage {
   enum class Kind { page, unchanged, absent };
   Kind kind = Kind::absent;
@@ -52,6 +54,7 @@ class Upstream {
                   const FileWatch& watch = {});
   // A small file, wholly; nullopt: upstream has no such file.
   std::optional<std::string> fetch_metadata(const std::string& file_url);
+  std::optional<std::string> fetch_provenance(const std::string& url);
 
   // The parts of the above, for whoever drives many requests at once. What goes to transport() may hold credentials.
   HttpRequest page_request(const std::string& project, const std::string& etag, const std::string& last_modified);
@@ -60,6 +63,7 @@ class Upstream {
   HttpRequest metadata_request(const std::string& file_url);
   std::string authorized(const std::string& file_url);  // with credentials, where they belong
   std::string shown_url();                              // of the index, for people
+  Reach reach();                                        // of every request made for this index
   Transport& transport();
 
  private:
@@ -72,6 +76,7 @@ class Upstream {
   const Root& root();
   std::string with_credentials(const Root& root, const std::string& url) const;
   HttpResponse send(const Root& root, HttpRequest request);
+  std::optional<std::string> fetch_small(HttpRequest request, const std::string& shown);
   std::shared_ptr<PartialDownload> begin_file(Download want, const Path& part, const FileWatch& watch);
 
   IndexConfig config_;

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "mirror/registry/protocol.h"
 #include "mirror/registry/registry_routes.h"
 
@@ -31,8 +33,10 @@ Chunk chunk_of(const ServerRequest& request) {
 ServerResponse get_blob(RegistryService& service, const ServerRequest& request) {
   const std::string& repository = checked_repository(request.captures.at(0));
   const ContentDigest digest = ContentDigest::parse(request.captures.at(1));
+  const uint64_t mark = service.answers.mark();
   const auto stored = service.store.blob(repository, digest);
   if (!stored || !service.blobs.has(*stored)) {
+    service.answers.forget(request);
     throw OciRefusal(404, "BLOB_UNKNOWN", "this repository has no such blob");
   }
   ServerResponse response;
@@ -42,6 +46,7 @@ ServerResponse get_blob(RegistryService& service, const ServerRequest& request) 
   response.headers.set("Docker-Content-Digest", digest.oci());
   response.headers.set("Cache-Control", "private, max-age=31536000, immutable");
   response.headers.set("X-Content-Type-Options", "nosniff");
+  service.answers.keep(request, response, mark, std::numeric_limits<int64_t>::max());
   return response;
 }
 

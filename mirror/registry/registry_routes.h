@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/http_server.h"
+#include "mirror/index/answer_cache.h"
 #include "mirror/registry/registry_store.h"
 #include "mirror/registry/uploads.h"
 
@@ -15,6 +16,7 @@ struct RegistryService {
   BlobStore& blobs;
   uint64_t blob_limit_bytes;
   bool sparse;  // manifests may name what is not here
+  AnswerCache& answers;
 };
 
 void add_registry_routes(std::vector<Route>& routes, RegistryService& service);

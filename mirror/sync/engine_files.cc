@@ -49,6 +49,7 @@ Download Engine::download_of(const FileWork& file) const {
   const resolver::IndexFile& wanted = file.project->choice.document.page.files[file.file];
   Download download;
   download.url = parts_.upstream.authorized(wanted.url);
+  download.reach = parts_.upstream.reach();
   download.digest = Digest::parse(wanted.sha256);
   download.size_bytes = wanted.size_bytes;
   download.limit_bytes = parts_.file_limit_bytes;
