@@ -42,7 +42,7 @@ def timed(command, folder, env, patience_s):
     """measure_run's figures; ends the benchmark when the command fails or takes too long."""
     log = folder / "log"
     try:
-        done = subprocess.run(list(map(str, [frozen.tool("measure_run"), log, *command])), cwd=folder, env=env, capture_output=True, text=True,
+        done = subprocess.run(list(map(str, [os.path.abspath(frozen.tool("measure_run")), log, *command])), cwd=folder, env=env, capture_output=True, text=True,
                               timeout=patience_s, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         raise SystemExit(f"{command[0]}: not done in {patience_s} s\n{log.read_text(errors='replace')[-2000:]}")
@@ -64,7 +64,7 @@ class Dae:
     def sync(self, upstream):
         (self.folder / "mirror.yaml").write_text(
             f"storage: {self.folder / 'storage'}\nindexes:\n  pypi: {{mode: sync, upstream: \"{upstream.url}\"}}\n")
-        return timed([DAE, "mirror", "sync", "--config", self.folder / "mirror.yaml"], self.folder, self.env, self.patience_s)
+        return timed([os.path.abspath(DAE), "mirror", "sync", "--config", self.folder / "mirror.yaml"], self.folder, self.env, self.patience_s)
 
     def missing(self, contents):
         wanted = [*contents["files"].items(), *((name + ".metadata", what) for name, what in contents["metadata"].items())]

@@ -65,13 +65,13 @@ class Real(Steps):
 
     def lock(self, env):
         (self.dir / "in.txt").write_text(ROOT_REQUIREMENT + "\n")
-        self.run_command(DAE, "lock", "in.txt", "-o", "pylock.toml", "-p", PYTHON, env=env)
+        self.run_command(os.path.abspath(DAE), "lock", "in.txt", "-o", "pylock.toml", "-p", PYTHON, env=env)
         names = re.findall(r'(?m)^\[\[packages\]\]\nname = "([^"]+)"', (self.dir / "pylock.toml").read_text())
         self.assertIn(ROOT_REQUIREMENT, names)
         return sorted(names)
 
     def sync(self, env, *options):
-        report = json.loads(self.run_command(DAE, "mirror", "sync", "--json", "--config", "mirror.yaml", *options, env=env))
+        report = json.loads(self.run_command(os.path.abspath(DAE), "mirror", "sync", "--json", "--config", "mirror.yaml", *options, env=env))
         return report["indexes"][0]
 
     def test_jupyter_installs_from_what_was_synced(self):
@@ -88,7 +88,7 @@ class Real(Steps):
         print(f"{len(names)} projects, {done['files']} files, {done['bytes'] / 1e6:.0f} MB in {done['duration_ms'] / 1000:.1f} s", flush=True)
         again = self.sync(env)
         self.assertEqual((again["new"], again["changed"], again["removed"], again["files"]), (0, 0, 0, 0), again)
-        self.assertIn("sdists", self.run_command(DAE, "mirror", "explain", ROOT_REQUIREMENT, "--config", "mirror.yaml", env=env))
+        self.assertIn("sdists", self.run_command(os.path.abspath(DAE), "mirror", "explain", ROOT_REQUIREMENT, "--config", "mirror.yaml", env=env))
         shutil.rmtree(self.dir / "cache")  # dae has seen these packages
         done = subprocess.run([*SEPARATE, sys.executable, __file__, "--offline", str(self.dir), ",".join(names)], capture_output=True, text=True)
         print(done.stdout, end="", flush=True)
@@ -133,7 +133,7 @@ class Offline(Steps):
         (app / "pip-req.txt").write_text(ROOT_REQUIREMENT + "\n")
         env = without_settings(HOME=str(self.dir / "home"), DAE_INDEX=self.index, DAE_CACHE_DIR=str(self.dir / "cache"), DAE_DATA_DIR=str(self.dir / "data"),
                                DAE_CONFIG_DIR=str(self.dir / "config"))
-        self.run_command(DAE, "install", "-p", PYTHON, env=env, cwd=app)
+        self.run_command(os.path.abspath(DAE), "install", "-p", PYTHON, env=env, cwd=app)
         return self.starts(app / ".venv", env)
 
     def starts(self, venv, env, leave_out=frozenset()):

@@ -28,7 +28,7 @@ UNREACHABLE = set()
 
 def venv(name, *packages, python=sys.executable):
     """The bin/ of a venv of its own with these packages, kept between runs; None, and a word about it, when they cannot be had."""
-    folder = pathlib.Path(os.environ.get("DAE_BUILD", tempfile.gettempdir())) / "peer-venvs" / name
+    folder = pathlib.Path(os.environ.get("DAE_BUILD", tempfile.gettempdir())).resolve() / "peer-venvs" / name
     wanted = "\n".join([str(python), *packages])
     complete = folder / "complete"
     if complete.exists() and complete.read_text() == wanted:
