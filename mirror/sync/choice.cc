@@ -57,6 +57,7 @@ Choice choose(const resolver::ProjectPage& page, const ProjectDocument* listed, 
     if (!Digest::is_valid(file.metadata_sha256)) file.metadata_sha256.clear();
     if (const IndexFile* same = find_same(before, file)) {
       keep_what_was_learned(file, *same);
+      if (file.provenance != same->provenance) choice.to_bring.push_back(kept.files.size());
     } else {
       choice.to_bring.push_back(kept.files.size());
     }

@@ -10,7 +10,7 @@ namespace dae::mirror::sync {
 
 struct Choice {
   ProjectDocument document;       // the files that the filter keeps; learned sizes and metadata stay
-  std::vector<size_t> to_bring;   // of the document's files: those that were not listed before
+  std::vector<size_t> to_bring;   // of the document's files: those that were not listed so before
   std::vector<std::string> gone;  // listed before, and not in the document
   size_t left_out = 0;            // dropped by the filter
   bool same = false;              // as what is listed

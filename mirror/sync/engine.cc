@@ -152,7 +152,9 @@ void Engine::wait() {
 
 void Engine::take(Transfer transfer) {
   if (!transfer.work.file) return take_page(transfer.work.project, std::move(transfer.answer));
-  if (transfer.work.file->metadata) return take_metadata(*transfer.work.file, std::move(transfer.answer));
+  if (transfer.work.file->part != FileWork::Part::bytes) {
+    return take_sidecar(*transfer.work.file, std::move(transfer.answer));
+  }
   take_file(*std::move(transfer.work.file), std::move(transfer.answer));
 }
 

@@ -66,7 +66,7 @@ class Engine {
   struct FileWork {
     ProjectPtr project;
     size_t file = 0;  // of the project's document
-    bool metadata = false;
+    enum class Part { bytes, metadata, provenance } part = Part::bytes;
     std::shared_ptr<PartialDownload> download;
   };
   struct Work {
@@ -101,8 +101,13 @@ class Engine {
   void take_part(const FileWork& file);
   void stored(const FileWork& file, const Path& path, uint64_t fetched_bytes);
   void each_waiting(const Digest& digest, const std::function<void(const FileWork&)>& visit);
-  void settle_metadata(const ProjectPtr& project, size_t file, const Path& wheel);
-  void take_metadata(const FileWork& file, std::future<HttpResponse> answer);
+  void bring_sidecars(const ProjectPtr& project, size_t file, const Path& path);
+  bool extract_metadata(resolver::IndexFile& file, const Path& path);
+  void bring_sidecar(const ProjectPtr& project, size_t file, FileWork::Part part);
+  void send_sidecar(FileWork file);
+  void take_sidecar(const FileWork& file, std::future<HttpResponse> answer);
+  void take_metadata(const FileWork& file, const HttpResponse& response);
+  void take_provenance(const FileWork& file, const HttpResponse& response);
   void file_done(const ProjectPtr& project);
   void file_failed(const FileWork& file, const Error& error);
   void finish(Project& project);

@@ -1,19 +1,12 @@
 // The half of the engine that brings files.
 #include "base/error.h"
 #include "base/hash.h"
-#include "base/log.h"
-#include "mirror/index/file_store.h"
 #include "mirror/sync/engine.h"
-#include "resolver/standards/names.h"
 
 namespace dae::mirror::sync {
 namespace {
 
 constexpr int64_t kFileTimeoutMs = 6ll * 3600 * 1000;
-
-resolver::IndexFile& file_of(ProjectDocument& document, size_t file) {
-  return document.page.files[file];
-}
 
 }  // namespace
 
@@ -27,7 +20,7 @@ void Engine::bring_files(const ProjectPtr& project) {
     if (!here) {
       bring_file(project, i);
     } else if (!parts_.plan_only && is_new.contains(i)) {
-      settle_metadata(project, i, parts_.publisher.path(digest));
+      bring_sidecars(project, i, parts_.publisher.path(digest));
     }
   }
   file_done(project);
@@ -42,7 +35,7 @@ void Engine::bring_file(const ProjectPtr& project, size_t file) {
     return;
   }
   ++project->open_files;
-  ready_.push_back({project, FileWork{project, file, false, nullptr}});
+  ready_.push_back({project, FileWork{project, file, FileWork::Part::bytes, nullptr}});
 }
 
 Download Engine::download_of(const FileWork& file) const {
@@ -54,6 +47,7 @@ Download Engine::download_of(const FileWork& file) const {
   download.size_bytes = wanted.size_bytes;
   download.limit_bytes = parts_.file_limit_bytes;
   download.stop = stopped_;
+  download.reach = parts_.upstream.reach();
   if (!wanted.size_bytes) {
     download.limit_bytes = std::min(download.limit_bytes, parts_.selector.filter().max_size_bytes.value_or(UINT64_MAX));
   }
@@ -62,10 +56,7 @@ Download Engine::download_of(const FileWork& file) const {
 
 void Engine::send_file(FileWork file) {
   const resolver::IndexFile& wanted = file.project->choice.document.page.files[file.file];
-  if (file.metadata) {
-    HttpRequest request = parts_.upstream.metadata_request(wanted.url);
-    return send({file.project, std::move(file)}, std::move(request));
-  }
+  if (file.part != FileWork::Part::bytes) return send_sidecar(std::move(file));
   const Digest digest = Digest::parse(wanted.sha256);
   if (!file.download) {
     if (held(digest)) return stored(file, parts_.publisher.path(digest), 0);
@@ -93,7 +84,7 @@ void Engine::send_file(FileWork file) {
 }
 
 void Engine::take_file(FileWork file, std::future<HttpResponse> answer) {
-  const Digest digest = Digest::parse(file_of(file.project->choice.document, file.file).sha256);
+  const Digest digest = Digest::parse(file.project->choice.document.page.files[file.file].sha256);
   try {
     if (const auto pause_ms = file.download->take_answer(std::move(answer))) {
       const ProjectPtr project = file.project;
@@ -122,7 +113,7 @@ void Engine::take_part(const FileWork& file) {
 }
 
 void Engine::stored(const FileWork& file, const Path& path, uint64_t fetched_bytes) {
-  resolver::IndexFile& here = file_of(file.project->choice.document, file.file);
+  resolver::IndexFile& here = file.project->choice.document.page.files[file.file];
   if (file.download) {
     ++file.project->report.files;
     file.project->report.bytes += fetched_bytes;
@@ -130,62 +121,16 @@ void Engine::stored(const FileWork& file, const Path& path, uint64_t fetched_byt
   } else if (!here.size_bytes) {
     if (const auto info = file_info(path)) here.size_bytes = info->size_bytes;
   }
-  settle_metadata(file.project, file.file, path);
-  file_done(file.project);
-}
-
-// Taken out of the wheel, which is what upstream's metadata has to be; asked for only where that is not so.
-void Engine::settle_metadata(const ProjectPtr& project, size_t file, const Path& wheel) {
-  resolver::IndexFile& here = file_of(project->choice.document, file);
-  if (!here.size_bytes) {
-    if (const auto info = file_info(wheel)) here.size_bytes = info->size_bytes;
-  }
-  if (!here.metadata_sha256.empty() && parts_.publisher.holds(Digest::parse(here.metadata_sha256))) return;
-  if (resolver::parse_wheel_name(here.name)) {
-    try {
-      const std::string text = read_wheel_metadata(wheel, here.name);
-      const Digest digest = Digest::of(text);
-      if (here.metadata_sha256.empty() || here.metadata_sha256 == digest.hex()) {
-        parts_.publisher.add_bytes(digest, text);
-        here.metadata_sha256 = digest.hex();
-        here.has_metadata = true;
-        return;
-      }
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::io) throw;
-      log_debug("a wheel's metadata cannot be read", {{"file", here.name}, {"why", error.what()}});
-    }
-  }
-  if (here.metadata_sha256.empty()) return;
-  ++project->open_files;
-  ready_.push_back({project, FileWork{project, file, true, nullptr}});
-}
-
-void Engine::take_metadata(const FileWork& file, std::future<HttpResponse> answer) {
-  const resolver::IndexFile& here = file_of(file.project->choice.document, file.file);
-  try {
-    const HttpResponse response = answer.get();
-    if (!response.ok()) {
-      throw Error(ErrorKind::network, "upstream answered " + std::to_string(response.status) + " for its metadata");
-    }
-    const Digest digest = Digest::parse(here.metadata_sha256);
-    if (Digest::of(response.body) != digest) {
-      throw Error(ErrorKind::verification, "upstream's metadata does not have the sha256 that its index announces");
-    }
-    parts_.publisher.add_bytes(digest, response.body);
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::io) throw;
-    return file_failed(file, error);
-  }
+  bring_sidecars(file.project, file.file, path);
   file_done(file.project);
 }
 
 void Engine::file_failed(const FileWork& file, const Error& error) {
-  const resolver::IndexFile& here = file_of(file.project->choice.document, file.file);
+  const resolver::IndexFile& here = file.project->choice.document.page.files[file.file];
   const auto& max_size = parts_.selector.filter().max_size_bytes;
   const bool too_large = error.kind() == ErrorKind::bad_input && !here.size_bytes && max_size.has_value() &&
                          *max_size <= parts_.file_limit_bytes;
-  if (too_large && !file.metadata) {
+  if (too_large && file.part == FileWork::Part::bytes) {
     file.project->dropped.insert(file.file);
   } else {
     fail(*file.project, here.name, error.what());

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/table.h"
 #include "mirror/index/page_store.h"
+#include "mirror/policy/policies.h"
 #include "mirror/sync/run.h"
 #include "mirror/sync/settings.h"
 #include "resolver/standards/names.h"
@@ -21,13 +22,12 @@ Explanation explain_project(const MirrorConfig& config, const IndexConfig& index
   out.index = index.name;
   out.project = resolver::normalize_name(project);
   std::set<std::pair<std::string, std::string>> listed;
-  if (exists(config.storage / "catalog.db")) {
-    Catalog catalog(config.storage / "catalog.db");
-    PageStore pages(catalog);
-    if (const auto document = pages.document(index.name, out.project)) {
-      out.listed_here = true;
-      for (const resolver::IndexFile& file : document->page.files) listed.emplace(file.name, file.sha256);
-    }
+  const Path catalog_file = config.storage / "catalog.db";
+  Catalog catalog(exists(catalog_file) ? catalog_file : Path(":memory:"));
+  PageStore pages(catalog);
+  if (const auto document = pages.document(index.name, out.project)) {
+    out.listed_here = true;
+    for (const resolver::IndexFile& one : document->page.files) listed.emplace(one.name, one.sha256);
   }
   Metrics metrics;
   Upstream upstream(index, config, transport, runner, metrics);
@@ -35,6 +35,11 @@ Explanation explain_project(const MirrorConfig& config, const IndexConfig& index
   const Ruling whole = selector.project(out.project);
   out.rule = whole.rule;
   out.detail = whole.detail;
+  if (std::string barred = overlays_of(config.indexes, pages).bar(index.name, out.project); !barred.empty()) {
+    out.rule = "claims";
+    out.detail = std::move(barred);
+    return out;  // not even to explain it is an upstream asked for such a name
+  }
   const UpstreamPage page = upstream.page(out.project, "", "", true);
   out.listed_upstream = page.kind == UpstreamPage::Kind::page;
   out.status = page.page.status;
@@ -71,6 +76,9 @@ Value to_value(const Explanation& explanation) {
 }
 
 std::string render(const Explanation& explanation) {
+  if (explanation.rule == "claims") {
+    return fmt::format("{}: not taken into `{}`: {}\n", explanation.project, explanation.index, explanation.detail);
+  }
   if (!explanation.listed_upstream) {
     return fmt::format("{}: not listed by {}{}\n", explanation.project, explanation.upstream,
                        explanation.listed_here ? "; the next sync removes it here" : "");

@@ -59,6 +59,7 @@ void Publisher::publish_if_due() {
 
 void Publisher::publish() {
   store_bytes();
+  note_provenances();
   if (!changes_.empty()) {
     on_step_("publish");
     pages_.apply(index_, changes_, clock_.wall_ms(), "sync");
@@ -86,6 +87,18 @@ void Publisher::store_bytes() {
   on_step_("flush names");
   sync_file_system(storage_);
   parts_.clear();
+}
+
+void Publisher::note_provenances() {
+  if (provenances_.empty()) return;
+  on_step_("provenances");
+  catalog_.write([&](Database& db) {
+    Statement insert = db.prepare("INSERT OR REPLACE INTO provenance(file, name, url, sha256) VALUES(?,?,?,?)");
+    for (const Provenance& one : provenances_) {
+      insert.bind(1, one.file.hex()).bind(2, one.name).bind(3, one.url).bind(4, one.bytes.hex()).run();
+    }
+  });
+  provenances_.clear();
 }
 
 void Publisher::update_heads() {

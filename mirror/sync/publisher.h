@@ -27,6 +27,12 @@ class Publisher {
   Path path(const Digest& digest) const;                           // of what it holds
   void add_part(const Digest& digest, const Path& part);           // complete and checked
   void add_bytes(const Digest& digest, const std::string& bytes);  // of this digest
+  struct Provenance {
+    Digest file;
+    std::string name, url;
+    Digest bytes;
+  };
+  void add_provenance(Provenance provenance) { provenances_.push_back(std::move(provenance)); }
   struct Validators {
     std::string etag, last_modified;
   };
@@ -38,6 +44,7 @@ class Publisher {
 
  private:
   void store_bytes();
+  void note_provenances();
   void update_heads();
 
   Catalog& catalog_;
@@ -48,6 +55,7 @@ class Publisher {
   Clock& clock_;
   OnStep on_step_;
   std::map<Digest, Path> parts_;
+  std::vector<Provenance> provenances_;
   std::vector<ProjectChange> changes_;
   std::map<std::string, Validators> validators_;
   std::set<std::string> doubts_;

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "mirror/care/runs.h"
+#include "mirror/policy/policies.h"
 #include "mirror/sync/engine.h"
 #include "resolver/standards/names.h"
 
@@ -18,7 +19,10 @@ struct Fetched {
   bool by_serials = false;
 };
 
-Fetched fetch_list(Upstream& upstream, const Selector& selector) {
+// Names that the index must not speak for, because of an overlay over it.
+using Barred = std::function<bool(const std::string&)>;
+
+Fetched fetch_list(Upstream& upstream, const Selector& selector, const Barred& barred) {
   const HttpResponse response = upstream.transport().send(upstream.list_request());
   if (!response.ok()) {
     throw Error(ErrorKind::network,
@@ -30,7 +34,7 @@ Fetched fetch_list(Upstream& upstream, const Selector& selector) {
   resolver::visit_project_list(response.body, response.headers.get("Content-Type"), upstream.shown_url(),
                                [&](std::string_view name, int64_t serial) {
                                  const std::string normal = resolver::normalize_name(name);
-                                 if (!selector.project(normal).kept()) return;
+                                 if (!selector.project(normal).kept() || barred(normal)) return;
                                  out.list.add(normal, serial);
                                  out.serial = std::max(out.serial, serial);
                                  without_serial += serial == 0 ? 1 : 0;
@@ -41,10 +45,12 @@ Fetched fetch_list(Upstream& upstream, const Selector& selector) {
 }
 
 // Where every name is told, nobody has to know how many other projects the upstream has.
-Fetched list_of(Upstream& upstream, const Selector& selector) {
-  if (!selector.filter().names_all()) return fetch_list(upstream, selector);
+Fetched list_of(Upstream& upstream, const Selector& selector, const Barred& barred) {
+  if (!selector.filter().names_all()) return fetch_list(upstream, selector, barred);
   Fetched out;
-  for (const std::string& name : selector.filter().named()) out.list.add(name, 0);
+  for (const std::string& name : selector.filter().named()) {
+    if (!barred(name)) out.list.add(name, 0);
+  }
   out.list.sort();
   return out;
 }
@@ -138,7 +144,8 @@ SyncReport run_sync(const MirrorConfig& config, const IndexConfig& index, Transp
   report.index = index.name;
   report.upstream = upstream.shown_url();
   report.plan = options.plan_only;
-  Fetched fetched = list_of(upstream, selector);
+  const Overlays overlays = overlays_of(config.indexes, pages);
+  Fetched fetched = list_of(upstream, selector, overlays.barred_from(index.name));
   Value state = state_of(selector, settings, upstream, fetched);
   const bool alike = decided_alike(last_state(catalog, index.name), state);
   Difference difference =

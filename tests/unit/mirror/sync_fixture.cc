@@ -45,6 +45,11 @@ void SyncUpstream::remove(const std::string& project) {
   ++last_serial_;
 }
 
+void SyncUpstream::set_bytes(const std::string& name, std::string bytes) {
+  std::lock_guard lock(mutex);
+  bytes_[name] = std::move(bytes);
+}
+
 ServerResponse SyncUpstream::list() {
   std::lock_guard lock(mutex);
   ++lists;

@@ -31,6 +31,7 @@ class SyncUpstream {
   void set_wheels(const std::string& project, const std::vector<std::string>& versions);
   void set_files(const std::string& project, std::vector<File> files, const std::string& status = "");
   void remove(const std::string& project);
+  void set_bytes(const std::string& file, std::string bytes);  // of what no page lists as a file
 
   bool serials = true;  // told, in the list and on pages
   bool html = false;    // neither JSON nor validators

@@ -252,6 +252,26 @@ TEST_F(Sync, FetchesAFileThatTwoProjectsShareOnce) {
   bench.expect_whole();
 }
 
+TEST_F(Sync, BringsTheProvenanceThatUpstreamHas) {
+  const std::string first = wheel_name("beta", "2.0"), second = wheel_name("beta", "2.1");
+  const std::string provenance = R"({"version":1,"attestation_bundles":[]})";
+  upstream.set_bytes(first + ".provenance", provenance);
+  const auto extra = [](const std::string& name) { return ",\"provenance\":\"../../files/" + name + ".provenance\""; };
+  upstream.set_files("beta", {{first, make_wheel("beta", "2.0"), extra(first), "", true},
+                              {second, make_wheel("beta", "2.1"), extra(second), "", true}});
+  EXPECT_TRUE(bench.run().failures.empty());
+  Catalog catalog(bench.config.storage / "catalog.db");
+  const auto document = PageStore(catalog).document("pypi", "beta");
+  EXPECT_FALSE(document->page.files[0].provenance.empty());
+  EXPECT_TRUE(document->page.files[1].provenance.empty());  // announced, and not there
+  const std::string stored = catalog.read([&](Database& db) {
+    Statement row = db.prepare("SELECT sha256 FROM provenance WHERE name = ?");
+    return row.bind(1, first).step() ? row.text(0) : "";
+  });
+  EXPECT_EQ(stored, Digest::of(provenance).hex());
+  EXPECT_TRUE(open_blob_store(bench.config.storage / "blobs")->verify(Digest::of(provenance)));
+}
+
 TEST_F(Sync, StopsWhenAskedToAndGoesOnWithTheNext) {
   SyncOptions stop;
   int asked = 0;
