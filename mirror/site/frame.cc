@@ -21,7 +21,7 @@ constexpr char kStyle[] = R"css(
 body{margin:0;font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground)}
 header,main,footer{max-width:62rem;margin:0 auto;padding:.75rem 1rem}
 header{display:flex;flex-wrap:wrap;gap:.5rem 1.25rem;align-items:center;border-bottom:1px solid var(--line)}
-header form{display:flex;gap:.5rem;flex:1 1 18rem}
+header form{display:flex;gap:.5rem;flex:1 1 18rem;min-width:0;align-items:center}
 input,button{font:inherit;color:inherit;background:var(--card);border:1px solid var(--soft);border-radius:.4rem;
 padding:.35rem .6rem;min-width:0}
 input{flex:1}
@@ -52,7 +52,7 @@ ul.files,ul.found{list-style:none;padding:0;margin:0}
 ul.files li,ul.found li{border-top:1px solid var(--line);padding:.5rem 0;overflow-wrap:anywhere}
 dl{display:flex;flex-wrap:wrap;gap:.1rem 1.4rem;margin:.2rem 0}
 dl div{display:flex;gap:.4rem;min-width:0}
-dt{color:var(--soft)}dd{margin:0;min-width:0;overflow-wrap:anywhere}
+dt{color:var(--soft);white-space:nowrap}dd{margin:0;min-width:0;overflow-wrap:anywhere}
 .pager{display:flex;gap:1.2rem;margin:1rem 0}
 footer{border-top:1px solid var(--line);margin-top:2rem;color:var(--soft);font-size:.875rem}
 )css";

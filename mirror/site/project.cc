@@ -80,7 +80,7 @@ Html apps(SiteService& site, const std::string& project, const std::string& root
   Html out("<h2>Apps that have it</h2>\n");
   const auto found = uses->by_package.find(project);
   if (found == uses->by_package.end()) {
-    out.add("<p class=\"soft\">None of the newest artifacts of ", grouped(uses->artifacts), " apps.</p>\n");
+    out.add("<p class=\"soft\">None of the newest artifacts of ", counted(uses->artifacts, "app", "apps"), ".</p>\n");
   } else {
     out.add("<ul class=\"found\">\n");
     size_t shown = 0;
