@@ -22,13 +22,6 @@ Html yanked_badge(const resolver::IndexFile& file) {
   return out;
 }
 
-// Where a document from outside says that it is; nothing but http(s) becomes a link.
-Html provenance_link(const std::string& url) {
-  if (url.empty()) return {};
-  if (!url.starts_with("https://") && !url.starts_with("http://")) return fact(Html("provenance"), Html(url));
-  return fact(Html("provenance"), Html("<a rel=\"noreferrer\" href=\"", url, "\">attestations</a>"));
-}
-
 Html hidden_note(const Verdict& verdict) {
   if (verdict.admitted) return {};
   Html out("\n<p class=\"note\"><strong class=\"badge warn\">hidden</strong> ", verdict.reason, " <code>", verdict.rule,
@@ -50,7 +43,10 @@ Html file_markup(const resolver::IndexFile& file, const ProjectView& view) {
   if (file.has_metadata || !file.metadata_sha256.empty() || resolver::parse_wheel_name(file.name)) {
     out.add(fact(Html("metadata"), Html("<a href=\"", path, ".metadata\">METADATA</a>")));
   }
-  out.add(provenance_link(file.provenance), fact(Html("sha256"), Html("<code>", file.sha256, "</code>")));
+  if (!file.provenance.empty()) {
+    out.add(fact(Html("provenance"), Html("<a href=\"", path, ".provenance\">attestations</a>")));
+  }
+  out.add(fact(Html("sha256"), Html("<code>", file.sha256, "</code>")));
   return out.add("</dl></li>\n");
 }
 

@@ -105,7 +105,7 @@ TEST_F(SitePages, AProjectHasItsVersionsNewestFirstWithAllThatIsKnownOfEachFile)
   has(body, "&gt;=3.9,&lt;4");
   has(body, "<time datetime=\"2024-05-01T10:20:30Z\">");
   has(body, "<dt>first seen here</dt><dd><time datetime=\"2023-11-14T22:13:20Z\">");
-  has(body, "href=\"https://index.example/proof?a=1&amp;b=2\"");
+  has(body, "demo-1.9-py3-none-any.whl.provenance\">attestations</a>");
   has(body, "<code>" + digits('4') + "</code>");
   has(body, "pip install --index-url " + mirror.url() + "/pypi/simple/ demo\n");
   has(body, "uv pip install --index-url " + mirror.url() + "/pypi/simple/ demo\n");
