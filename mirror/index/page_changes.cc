@@ -43,14 +43,14 @@ int64_t last_revision(Database& db, const std::string& index) {
 
 bool is_in_a_snapshot(Database& db, const std::string& index, const std::string& project) {
   Statement row = db.prepare(
-      "SELECT 1 FROM snapshots s JOIN entries e ON e.index_name = s.index_name AND e.name = ? AND e.to_revision IS "
-      "NULL "
-      "WHERE s.index_name = ? AND s.revision >= e.from_revision");
+      "SELECT 1 FROM snapshots s JOIN entries e ON e.index_name = s.index_name AND e.name = ? "
+      "AND e.from_revision <= s.revision AND (e.to_revision IS NULL OR e.to_revision > s.revision) "
+      "WHERE s.index_name = ?");
   row.bind(1, project).bind(2, index);
   return row.step();
 }
 
-// Before the entry of `before` ends. What a snapshot lists keeps its place.
+// Before the entry of `before` ends. The files of a project that a snapshot lists keep their places.
 void move_places(Database& db, const std::string& index, const std::string& project, const Files& before,
                  const Files& after) {
   const auto each_missing = [&](const Files& these, const Files& from, const char* sql) {
