@@ -71,7 +71,7 @@ class RunningMirror final : public Mirror {
     add_upload_routes(routes, upload_service_, config_.indexes);
     add_index_routes(routes, index_service_);
     add_site_routes(routes, site_service_);
-    if (config_.serving.read_only) drop_writing_routes(routes);
+    if (config_.serving.read_only) refuse_writing(routes);
     raise_open_files(config_.serving.connections);
     ServerOptions options;
     options.max_connections = config_.serving.connections;

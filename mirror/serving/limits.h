@@ -13,7 +13,7 @@ uint64_t raise_open_files(int connections);
 
 // Nothing that a client asks makes an upstream be asked, or stores what anybody sent.
 MirrorConfig as_read_only(MirrorConfig config);
-// Leaves GET and HEAD: all else is answered 405 before its body is read.
-void drop_writing_routes(std::vector<Route>& routes);
+// Leaves GET and HEAD: all else is answered 405, and no body of it reaches the disk.
+void refuse_writing(std::vector<Route>& routes);
 
 }  // namespace dae::mirror

@@ -161,26 +161,27 @@ TEST_F(Serving, HasNoProvenanceThatIsNone) {
   EXPECT_EQ(mirror.get(path + ".provenance").status, 502);
   list(R"(,"provenance":"http://169.254.169.254/x")");
   mirror.clock.advance_ms(601'000);
-  EXPECT_FALSE(mirror.page("demo").at("files").as_array()[0].has("provenance"));
+  EXPECT_EQ(mirror.page("demo").at("files").as_array()[0].find("provenance"), nullptr);
 }
 
 // An upstream that sends whoever asks for a file somewhere else.
 struct Redirecting : ::testing::Test {
   Redirecting() {
-    server = start_http_server({.loops = 1},
-                               {{.method = "GET",
-                                 .pattern = "/simple/demo/",
-                                 .handle =
-                                     [this](const ServerRequest&) {
-                                       return ServerResponse::text(
-                                           200, json_page("demo", {json_file(kWheelName, sha256)}), kJson);
-                                     }},
-                                {.method = "GET", .pattern = "/files/{}", .handle = [this](const ServerRequest&) {
-                                   ServerResponse response;
-                                   response.status = 302;
-                                   response.headers.set("Location", location);
-                                   return response;
-                                 }}});
+    ServerOptions options;
+    options.loops = 1;
+    server = start_http_server(
+        options, {{.method = "GET",
+                   .pattern = "/simple/demo/",
+                   .handle =
+                       [this](const ServerRequest&) {
+                         return ServerResponse::text(200, json_page("demo", {json_file(kWheelName, sha256)}), kJson);
+                       }},
+                  {.method = "GET", .pattern = "/files/{}", .handle = [this](const ServerRequest&) {
+                     ServerResponse response;
+                     response.status = 302;
+                     response.headers.set("Location", location);
+                     return response;
+                   }}});
     elsewhere.set_file(kWheelName, wheel);
   }
   int status_after_redirect_to(const std::string& host) {
@@ -228,7 +229,9 @@ struct Conditional : Serving {
         EXPECT_EQ(response.status, one.status) << target << ": " << one.what;
         const bool bodiless = one.method == std::string("HEAD") || one.status == 304 || one.status == 416;
         EXPECT_EQ(response.body, bodiless ? "" : one.body) << target << ": " << one.what;
-        if (one.status != 416) EXPECT_TRUE(response.headers.has("ETag")) << target << ": " << one.what;
+        if (one.status != 416) {
+          EXPECT_TRUE(response.headers.has("ETag")) << target << ": " << one.what;
+        }
         if (one.status == 416) {
           EXPECT_EQ(response.headers.get("Content-Range"), "bytes */" + std::to_string(wheel.size()));
           EXPECT_EQ(response.headers.get("Content-Length"), "0");
@@ -264,7 +267,7 @@ TEST_F(Conditional, FilesAreAnsweredExactly) {
                {"no bytes", "GET", {{"Range", "bytes=-0"}}, 416, ""},
                {"other unit", "GET", {{"Range", "lines=0-4"}}, 200, wheel},
                {"several", "GET", {{"Range", "bytes=0-1,4-5"}}, 200, wheel},
-               {"backwards", "GET", {{"Range", "bytes=5-1"}}, 200, wheel},
+               {"backwards", "GET", {{"Range", "bytes=5-1"}}, 416, ""},
                {"if-range, same", "GET", {{"Range", "bytes=0-4"}, {"If-Range", etag}}, 206, wheel.substr(0, 5)},
                {"if-range, weak", "GET", {{"Range", "bytes=0-4"}, {"If-Range", "W/" + etag}}, 200, wheel},
                {"if-range, other", "GET", {{"Range", "bytes=0-4"}, {"If-Range", "\"a\""}}, 200, wheel},
