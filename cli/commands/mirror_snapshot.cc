@@ -96,6 +96,7 @@ void print_promotion(const mirror::Promotion& promotion, const Options& options,
                                       {"added", Value::strings(promotion.added)},
                                       {"changed", Value::strings(promotion.changed)},
                                       {"removed", Value::strings(promotion.removed)},
+                                      {"held_back", Value::strings(promotion.held_back)},
                                       {"done", done}}));
     return;
   }
@@ -105,6 +106,7 @@ void print_promotion(const mirror::Promotion& promotion, const Options& options,
   list("+", promotion.added);
   list("~", promotion.changed);
   list("-", promotion.removed);
+  for (const std::string& reason : promotion.held_back) context.say("held back: " + reason);
   if (promotion.changes.empty()) {
     context.say(fmt::format("`{}` lists already what `{}` does", options.to, options.from));
   } else {
@@ -126,8 +128,9 @@ int run_promote(const Options& options, Context& context) {
   std::vector<std::string> projects;
   for (const std::string& name : options.projects) projects.push_back(resolver::normalize_name(name));
   const int64_t revision = snapshot ? snapshot->revision : mirror.pages.revision(options.from);
-  const mirror::Promotion promotion =
-      mirror::plan_promotion(mirror.pages, snapshot ? snapshot->index : options.from, revision, options.to, projects);
+  mirror::Policies policies(mirror.config.indexes, mirror.catalog, mirror.pages, context.clock);
+  const mirror::Promotion promotion = mirror::plan_promotion(mirror.pages, snapshot ? snapshot->index : options.from,
+                                                             revision, options.to, projects, &policies);
   if (!options.dry_run && !promotion.changes.empty()) {
     const auto blobs = open_blob_store(mirror.config.storage / "blobs");
     mirror::Metrics metrics;

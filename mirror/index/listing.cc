@@ -26,6 +26,7 @@ std::optional<Listing> list_project(const Indexes& indexes, Policies& policies, 
 
 std::optional<Listing> list_frozen_project(PageStore& pages, Policies& policies, const Snapshot& frozen,
                                            const std::string& project) {
+  if (!policies.overlays().bar(frozen.index, project).empty()) return std::nullopt;
   KeptPage kept;
   kept.row.document = pages.document_name_at(frozen.index, project, frozen.revision);
   if (kept.row.document.empty()) return std::nullopt;

@@ -29,10 +29,32 @@ void fetch(const resolver::IndexFile& file, Upstream* upstream, BlobStore& blobs
   blobs.put(*text);
 }
 
+// nullptr: `from` must not speak for the project.
+std::shared_ptr<const ProjectDocument> offered(Policies& policies, const std::string& from,
+                                               const std::shared_ptr<const ProjectDocument>& listed,
+                                               std::vector<std::string>* held_back) {
+  const std::string& project = listed->page.name;
+  if (const std::string barred = policies.overlays().claim(from, project); !barred.empty()) {
+    held_back->push_back(barred);
+    return nullptr;
+  }
+  const Policy policy = policies.of(from, project).policy;
+  auto out = std::make_shared<ProjectDocument>(*listed);
+  std::erase_if(out->page.files, [&](const resolver::IndexFile& file) {
+    const Verdict verdict = admits(policy, *listed, file, policies.now_ms());
+    if (!verdict.admitted) {
+      held_back->push_back(verdict.reason);
+      out->first_seen_ms.erase(file.name);
+    }
+    return !verdict.admitted;
+  });
+  return out;
+}
+
 }  // namespace
 
 Promotion plan_promotion(PageStore& pages, const std::string& from, int64_t revision, const std::string& to,
-                         const std::vector<std::string>& projects) {
+                         const std::vector<std::string>& projects, Policies* policies) {
   std::set<std::string> names(projects.begin(), projects.end());
   if (projects.empty()) {
     for (std::string& name : pages.names_at(from, revision)) names.insert(std::move(name));
@@ -40,8 +62,11 @@ Promotion plan_promotion(PageStore& pages, const std::string& from, int64_t revi
   }
   Promotion out;
   for (const std::string& name : names) {
-    const auto wanted = pages.document_at(from, name, revision), there = pages.document(to, name);
+    auto wanted = pages.document_at(from, name, revision);
+    const auto there = pages.document(to, name);
     if (!wanted && !projects.empty()) throw Error(ErrorKind::not_found, "`" + from + "` lists no such project", name);
+    if (wanted && policies != nullptr) wanted = offered(*policies, from, wanted, &out.held_back);
+    if (!wanted && !there) continue;
     if (wanted && there && write_document(*wanted) == write_document(*there)) continue;
     (!wanted ? out.removed : there ? out.changed : out.added).push_back(name);
     ProjectChange change{name, std::nullopt};

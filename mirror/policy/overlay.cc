@@ -23,6 +23,10 @@ std::string Overlays::bar(const std::string& index, const std::string& project) 
   });
 }
 
+std::string Overlays::claim(const std::string& index, const std::string& project) const {
+  return bar(index, project, [](const std::string&) { return false; });
+}
+
 std::string Overlays::bar(const std::string& index, const std::string& project,
                           const std::function<bool(const std::string&)>& has) const {
   if (overlays_.empty() || private_.contains(index)) return "";
@@ -39,20 +43,27 @@ std::string Overlays::bar(const std::string& index, const std::string& project,
   return "";
 }
 
-std::vector<std::string> Overlays::names(const std::string& index) const {
-  const std::vector<std::string> asked = members(index);
-  if (overlays_.empty()) return pages_.names(index);
-  // A query for each of hundreds of thousands of names would take seconds.
+// A query for each of hundreds of thousands of names would take seconds.
+std::function<bool(const std::string&)> Overlays::barred_from(const std::string& index) const {
+  if (overlays_.empty() || private_.contains(index)) return [](const std::string&) { return false; };
   std::map<std::string, std::set<std::string>> of_private;
   for (const std::string& member : private_) {
     const std::vector<std::string> own = pages_.names(member);
     of_private[member] = {own.begin(), own.end()};
   }
+  return [this, index, of_private = std::move(of_private)](const std::string& project) {
+    const auto has = [&](const std::string& member) { return of_private.at(member).contains(project); };
+    return !bar(index, project, has).empty();
+  };
+}
+
+std::vector<std::string> Overlays::names(const std::string& index) const {
+  if (overlays_.empty()) return pages_.names(index);
   std::set<std::string> names;
-  for (const std::string& member : asked) {
+  for (const std::string& member : members(index)) {
+    const auto barred = barred_from(member);
     for (std::string& name : pages_.names(member)) {
-      const auto has = [&](const std::string& one) { return of_private.at(one).contains(name); };
-      if (bar(member, name, has).empty()) names.insert(std::move(name));
+      if (!barred(name)) names.insert(std::move(name));
     }
   }
   return {names.begin(), names.end()};

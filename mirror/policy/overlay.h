@@ -28,6 +28,10 @@ class Overlays {
   // Why `project` must not be asked of the upstream of `index`, nor served from what was kept of it: an overlay over
   // that index claims the name, or has it from a private index. "": it may.
   std::string bar(const std::string& index, const std::string& project) const;
+  // The same for claims alone, whatever private indexes have by now.
+  std::string claim(const std::string& index, const std::string& project) const;
+  // bar() as a question for many names at once: private indexes are read now.
+  std::function<bool(const std::string& project)> barred_from(const std::string& index) const;
   // Those that the index, or overlay, lists; sorted.
   std::vector<std::string> names(const std::string& index) const;
 

@@ -16,6 +16,8 @@ std::string stamp_of(uint64_t deny_generation, const std::vector<Allowance>& all
   return stamp;
 }
 
+}  // namespace
+
 Overlays overlays_of(const std::vector<IndexConfig>& indexes, PageStore& pages) {
   std::map<std::string, OverlayRules> overlays;
   std::set<std::string> private_indexes;
@@ -28,8 +30,6 @@ Overlays overlays_of(const std::vector<IndexConfig>& indexes, PageStore& pages) 
   }
   return {std::move(overlays), std::move(private_indexes), pages};
 }
-
-}  // namespace
 
 Policies::Policies(const std::vector<IndexConfig>& indexes, Catalog& catalog, PageStore& pages, const Clock& clock)
     : overlays_(overlays_of(indexes, pages)), catalog_(catalog), clock_(clock) {

@@ -15,6 +15,8 @@
 
 namespace dae::mirror {
 
+Overlays overlays_of(const std::vector<IndexConfig>& indexes, PageStore& pages);
+
 // Thread-safe.
 class Policies {
  public:

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "fixture.h"
 #include "mirror/index/page_store.h"
+#include "sync_fixture.h"
 
 namespace dae::mirror {
 namespace {
@@ -167,6 +168,33 @@ TEST_F(Overlay, ListsTheNamesOfItsMembersOnce) {
   Names names;
   for (const Value& project : list_page.root.at("projects").as_array()) names.push_back(project.get_string("name"));
   EXPECT_EQ(names, (Names{"public", "tool"}));
+}
+
+TEST(OverlayOfASync, TakesNoClaimedNorPrivateNames) {
+  testing::SyncUpstream upstream;
+  for (const char* project : {"alpha", "acme-core", "tool"}) upstream.set_wheels(project, {"1.0"});
+  testing::SyncBench bench(upstream);
+  IndexConfig team{.name = "team"}, all{.name = "all"};
+  team.mode = "private";
+  all.mode = "overlay";
+  all.overlay = {{"team", "pypi"}, {"acme-*"}, {}};
+  bench.config.indexes.push_back(team);
+  bench.config.indexes.push_back(all);
+  Catalog catalog(bench.config.storage / "catalog.db");
+  PageStore(catalog).apply("team", {{"tool", ProjectDocument{}}}, 1, "test");
+  bench.run();
+  EXPECT_EQ(bench.projects(), std::vector<std::string>{"alpha"});
+  EXPECT_EQ(upstream.pages, 1);
+  // Nor are they asked for when they are named.
+  bench.set_keys("    include: [alpha, acme-core]\n");
+  bench.config.indexes.push_back(team);
+  bench.config.indexes.push_back(all);
+  bench.run();
+  const sync::Explanation explanation = sync::explain_project(bench.config, bench.config.indexes[0], "acme-core",
+                                                              *bench.transport, *bench.runner, bench.clock);
+  EXPECT_EQ(explanation.rule, "claims");
+  EXPECT_EQ(bench.projects(), std::vector<std::string>{"alpha"});
+  EXPECT_LE(upstream.pages + upstream.not_modified, 2);
 }
 
 }  // namespace

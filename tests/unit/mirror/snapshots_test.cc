@@ -122,6 +122,32 @@ TEST_F(History, PromotionCarriesTheSameDocuments) {
   EXPECT_TRUE(plan_promotion(pages, "candidate", pages.revision("candidate"), "release", {}).changes.empty());
 }
 
+TEST_F(History, PromotesWhatThePolicyOffersAndNothingElse) {
+  put("candidate", "demo", {"1"});
+  put("candidate", "demo", {"1", "2"}, kNow + 5000);
+  put("candidate", "ours", {"1"});
+  put("release", "demo", {"1"});
+  IndexConfig candidate{.name = "candidate"}, release{.name = "release"}, all{.name = "all"};
+  candidate.policy.cooldown_first_seen_ms = 5000;
+  release.mode = "private";
+  all.mode = "overlay";
+  all.overlay = {{"release", "candidate"}, {"ours"}, {}};
+  ManualClock clock(kNow + 9999);
+  Policies policies({candidate, release, all}, catalog, pages, clock);
+  const auto plan = [&] {
+    return plan_promotion(pages, "candidate", pages.revision("candidate"), "release", {}, &policies);
+  };
+  const Promotion early = plan();
+  EXPECT_TRUE(early.changes.empty());
+  ASSERT_EQ(early.held_back.size(), 2u);
+  EXPECT_NE(early.held_back[0].find("demo-2"), std::string::npos);
+  EXPECT_NE(early.held_back[1].find("claimed"), std::string::npos);
+  clock.advance_ms(1);
+  EXPECT_EQ(plan().changed, std::vector<std::string>{"demo"});
+  pages.apply("release", plan().changes, kNow + 10'000, "promoted");
+  EXPECT_EQ(pages.find("release", "demo")->document, pages.find("candidate", "demo")->document);
+}
+
 TEST_F(History, PromotesNamedProjectsAlone) {
   put("candidate", "demo", {"1"});
   put("candidate", "other", {"1"});
