@@ -97,6 +97,7 @@ void Engine::begin(Task task) {
     case Task::Kind::removed:
       return remove(*project);
     case Task::Kind::kept:
+      if (!project->listed) return remove(*project);  // somebody else did, a moment ago
       project->task.serial = project->listed_serial;
       return look(project, project->listed->page);
     case Task::Kind::added:

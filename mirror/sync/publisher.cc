@@ -10,12 +10,12 @@ constexpr int64_t kLongestWaitMs = 5000;
 
 }  // namespace
 
-Publisher::Publisher(Catalog& catalog, PageStore& pages, BlobStore& blobs, Path storage, std::string index,
-                     Clock& clock, OnStep on_step)
+Publisher::Publisher(Catalog& catalog, PageStore& pages, BlobStore& blobs, std::function<void()> flush,
+                     std::string index, Clock& clock, OnStep on_step)
     : catalog_(catalog),
       pages_(pages),
       blobs_(blobs),
-      storage_(std::move(storage)),
+      flush_(std::move(flush)),
       index_(std::move(index)),
       clock_(clock),
       on_step_(std::move(on_step)) {}
@@ -74,7 +74,7 @@ void Publisher::publish() {
 void Publisher::store_bytes() {
   if (parts_.empty()) return;
   on_step_("flush");
-  sync_file_system(storage_);
+  flush_();
   for (const auto& [digest, part] : parts_) {
     on_step_("store");
     try {
@@ -85,7 +85,7 @@ void Publisher::store_bytes() {
     }
   }
   on_step_("flush names");
-  sync_file_system(storage_);
+  flush_();
   parts_.clear();
 }
 

@@ -14,13 +14,13 @@
 
 namespace dae::mirror::sync {
 
-// One thread. `blobs` is opened without flushing: that is done here.
+// One thread. `blobs` is opened without flushing: `flush` does it for all that was written so far.
 class Publisher {
  public:
   // Called before every step that changes what is on the disk; for tests that end the process there.
   using OnStep = std::function<void(const char* step)>;
-  Publisher(Catalog& catalog, PageStore& pages, BlobStore& blobs, Path storage, std::string index, Clock& clock,
-            OnStep on_step);
+  Publisher(Catalog& catalog, PageStore& pages, BlobStore& blobs, std::function<void()> flush, std::string index,
+            Clock& clock, OnStep on_step);
 
   // Stored, or waiting to be; and safe from a sweep from now on.
   bool holds(const Digest& digest);
@@ -50,7 +50,7 @@ class Publisher {
   Catalog& catalog_;
   PageStore& pages_;
   BlobStore& blobs_;
-  Path storage_;
+  std::function<void()> flush_;
   std::string index_;
   Clock& clock_;
   OnStep on_step_;

@@ -158,7 +158,10 @@ SyncReport run_sync(const MirrorConfig& config, const IndexConfig& index, Transp
   const auto on_step = [&](const char* step) {
     if (options.on_step) options.on_step(step);
   };
-  Publisher publisher(catalog, pages, *blobs, config.storage, index.name, clock, on_step);
+  const auto flush = [&] {
+    if (options.flush) sync_file_system(config.storage);
+  };
+  Publisher publisher(catalog, pages, *blobs, flush, index.name, clock, on_step);
   EngineParts parts{index.name,
                     upstream,
                     selector,

@@ -129,7 +129,9 @@ void SyncBench::set_keys(const std::string& keys) {
 }
 
 sync::SyncReport SyncBench::run(const sync::SyncOptions& options) {
-  return sync::run_sync(config, config.indexes[0], *transport, *runner, clock, events, options);
+  sync::SyncOptions unflushed = options;
+  unflushed.flush = false;
+  return sync::run_sync(config, config.indexes[0], *transport, *runner, clock, events, unflushed);
 }
 
 std::vector<std::string> SyncBench::listed(const std::string& project) {

@@ -272,9 +272,19 @@ TEST_F(Sync, BringsTheProvenanceThatUpstreamHas) {
   EXPECT_TRUE(open_blob_store(bench.config.storage / "blobs")->verify(Digest::of(provenance)));
 }
 
+TEST_F(Sync, KeepsToTheRateOfRequests) {
+  bench.set_keys("    rate: 2\n    parallel: 1\n");
+  const int64_t before_ms = bench.clock.monotonic_ms();
+  EXPECT_TRUE(bench.run().failures.empty());
+  // 2 pages and 3 files.
+  EXPECT_GE(bench.clock.monotonic_ms() - before_ms, 1900);
+  EXPECT_LE(bench.clock.monotonic_ms() - before_ms, 2700);
+}
+
 TEST_F(Sync, StopsWhenAskedToAndGoesOnWithTheNext) {
   SyncOptions stop;
   int asked = 0;
+  bench.set_keys("    parallel: 1\n");
   stop.stop_requested = [&] { return ++asked > 2; };
   EXPECT_TRUE(bench.run(stop).interrupted);
   const SyncReport report = bench.run();

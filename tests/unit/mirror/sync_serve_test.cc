@@ -109,6 +109,7 @@ int sync_until(SyncBench& bench, int step) {
       client.retry_base_ms = 1;
       const auto transport = make_http_client(client);
       sync::SyncOptions options;
+      options.flush = false;
       options.on_step = [&](const char*) {
         if (seen++ == step) ::_exit(9);
       };
