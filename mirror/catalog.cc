@@ -212,6 +212,12 @@ CREATE TABLE provenance(
   sha256 TEXT NOT NULL,
   PRIMARY KEY(file, name)) WITHOUT ROWID;
 )sql",
+    // What the serials of a synced index were decided by (rules, upstream).
+    R"sql(
+CREATE TABLE sync_state(
+  index_name TEXT PRIMARY KEY,
+  state TEXT NOT NULL) WITHOUT ROWID;
+)sql",
 };
 
 }  // namespace

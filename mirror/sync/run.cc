@@ -55,15 +55,28 @@ Fetched list_of(Upstream& upstream, const Selector& selector, const Barred& barr
   return out;
 }
 
-// What the last sync that came to its end was decided by.
-Value last_state(Catalog& catalog, const std::string& index) {
+// What the serials of the index were decided by.
+Value known_state(Catalog& catalog, const std::string& index) {
   return catalog.read([&](Database& db) -> Value {
-    Statement row = db.prepare(
-        "SELECT counts FROM runs WHERE kind = 'sync' AND index_name = ? AND (result = 'done' OR result LIKE "
-        "'partial%') "
-        "ORDER BY id DESC LIMIT 1");
+    Statement row = db.prepare("SELECT state FROM sync_state WHERE index_name = ?");
     row.bind(1, index);
     return row.step() ? parse_json(row.text(0), "catalog").root : Value::object();
+  });
+}
+
+// Under other rules no serial says anything any more. Noted before the first project is decided by them, so that a
+// sync that is ended half way needs no memory of its own.
+void note_state(Catalog& catalog, const std::string& index, const Value& state, bool alike) {
+  catalog.write([&](Database& db) {
+    if (!alike) {
+      db.prepare("UPDATE projects SET serial = 0, etag = '', last_modified = '' WHERE index_name = ?")
+          .bind(1, index)
+          .run();
+    }
+    db.prepare("INSERT OR REPLACE INTO sync_state(index_name, state) VALUES(?,?)")
+        .bind(1, index)
+        .bind(2, canonical_json(state))
+        .run();
   });
 }
 
@@ -140,6 +153,10 @@ SyncReport run_sync(const MirrorConfig& config, const IndexConfig& index, Transp
   std::optional<Run> run;
   if (!options.plan_only) run.emplace(catalog, clock, "sync", index.name);
 
+  const auto on_step = [&](const char* step) {
+    if (options.on_step) options.on_step(step);
+  };
+
   SyncReport report;
   report.index = index.name;
   report.upstream = upstream.shown_url();
@@ -147,17 +164,16 @@ SyncReport run_sync(const MirrorConfig& config, const IndexConfig& index, Transp
   const Overlays overlays = overlays_of(config.indexes, pages);
   Fetched fetched = list_of(upstream, selector, overlays.barred_from(index.name));
   Value state = state_of(selector, settings, upstream, fetched);
-  const bool alike = decided_alike(last_state(catalog, index.name), state);
+  const bool alike = decided_alike(known_state(catalog, index.name), state);
   Difference difference =
       compare(catalog, index.name, fetched.list, options.all || !alike, selector.filter().max_age_ms.has_value());
   refuse_mass_removal(difference, selector, options);
+  if (!options.plan_only) on_step("note the rules");
+  if (!options.plan_only) note_state(catalog, index.name, state, alike);
   report.by_serials = fetched.by_serials;
   report.listed = difference.listed;
   report.unchanged = difference.unchanged;
 
-  const auto on_step = [&](const char* step) {
-    if (options.on_step) options.on_step(step);
-  };
   const auto flush = [&] {
     if (options.flush) sync_file_system(config.storage);
   };
@@ -182,7 +198,6 @@ SyncReport run_sync(const MirrorConfig& config, const IndexConfig& index, Transp
   if (run) {
     Value counts = to_value(report);
     for (const char* bulky : {"projects", "failures"}) counts.erase(bulky);
-    for (const auto& [key, value] : state.as_object()) counts.set(key, value);
     counts.set("failed", report.failures.size());
     on_step("note the run");
     run->finish(result_of(report), counts);

@@ -199,6 +199,19 @@ TEST_F(Sync, DecidesAnewWhenTheRulesChange) {
   EXPECT_EQ(upstream.files, 3);  // the bytes were still there
 }
 
+TEST_F(Sync, DecidesAnewEvenWhenOtherRulesWereTriedInBetweenAndStopped) {
+  bench.run();
+  bench.set_keys("    latest: 1\n    parallel: 1\n");
+  SyncOptions stop;
+  int asked = 0;
+  stop.stop_requested = [&] { return ++asked > 3; };
+  EXPECT_TRUE(bench.run(stop).interrupted);
+  bench.set_keys("");
+  bench.run();
+  EXPECT_EQ(bench.listed("alpha").size(), 2u);
+  EXPECT_EQ(bench.listed("beta").size(), 1u);
+}
+
 TEST_F(Sync, DropsWhatBecomesTooOldWithoutAChangeUpstream) {
   const std::string uploaded = ",\"upload-time\":\"" + format_utc(bench.clock.wall_ms()) + "\"";
   upstream.set_files("beta", {{wheel_name("beta", "2.0"), make_wheel("beta", "2.0"), uploaded, "", true}});
