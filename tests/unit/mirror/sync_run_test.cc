@@ -204,7 +204,7 @@ TEST_F(Sync, DecidesAnewEvenWhenOtherRulesWereTriedInBetweenAndStopped) {
   bench.set_keys("    latest: 1\n    parallel: 1\n");
   SyncOptions stop;
   int asked = 0;
-  stop.stop_requested = [&] { return ++asked > 3; };
+  stop.stop_requested = [&] { return ++asked > 1; };
   EXPECT_TRUE(bench.run(stop).interrupted);
   bench.set_keys("");
   bench.run();
