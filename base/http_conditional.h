@@ -1,5 +1,5 @@
 #pragma once
-// Conditional and range requests as pure functions (RFC 9110 sections 13 and 14). Internal to the HTTP server.
+// Conditional and range requests as pure functions (RFC 9110 sections 13 and 14).
 #include <cstdint>
 #include <optional>
 #include <string_view>

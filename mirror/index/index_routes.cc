@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/http_conditional.h"
 #include "base/strings.h"
 #include "mirror/index/negotiate.h"
 #include "mirror/policy/refusal.h"
@@ -252,9 +253,11 @@ void attach_sidecar(IndexService& service, const Digest& held, const char* type,
 }
 
 // What is allowed was decided here; which bytes, their ranges and how they go out are nginx's (share/nginx).
-void leave_to_nginx(ServerResponse* response) {
+void leave_to_nginx(const ServerRequest& request, ServerResponse* response) {
   if (response->file.empty()) return;
   response->file.clear();
+  // nginx does not know the validator, and would follow the field of a 304, too.
+  if (is_not_modified(request.headers, {.etag = response->etag})) return;
   response->headers.set("X-Accel-Redirect", "/dae-blobs/" + response->etag.substr(0, 2) + "/" + response->etag);
 }
 
@@ -279,7 +282,7 @@ Answer package(IndexService& service, const ServerRequest& request) {
   } else {
     attach_package(service, request, digest, file, &response);
   }
-  if (request.headers.get(kAccelField) == "on") leave_to_nginx(&response);
+  if (request.headers.get(kAccelField) == "on") leave_to_nginx(request, &response);
   const bool on_its_way = response.growing != nullptr;
   return {std::move(response), on_its_way ? 0 : service.files.offered_until_ms(digest, published)};
 }

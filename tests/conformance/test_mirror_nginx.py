@@ -7,6 +7,7 @@ import functools
 import hashlib
 import http.client
 import http.server
+import io
 import os
 import pathlib
 import shutil
@@ -18,9 +19,9 @@ import tempfile
 import threading
 import time
 import unittest
+import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from harness import sample_index  # noqa: E402
 from running_mirror import RunningMirror  # noqa: E402
 
 NGINX, OPENSSL = (shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin") for name in ("nginx", "openssl"))
@@ -47,11 +48,22 @@ def make_certificate(folder):
                    check=True, capture_output=True)
 
 
+def make_wheel():
+    files = {"demo/__init__.py": b"", "demo/data.bin": os.urandom(300_000), "demo-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n",
+             "demo-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
+    files["demo-1.0.dist-info/RECORD"] = "".join(f"{name},,\n" for name in [*files, "demo-1.0.dist-info/RECORD"]).encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
 class Upstream:
     """An index of plain files: a wheel of 300 kB, alone."""
 
     def __init__(self, folder):
-        self.wheel, self.data = sample_index.make_wheel("demo", "1.0", [], ">=3.8", None, {"demo/data.bin": os.urandom(300_000)})
+        self.wheel, self.data = "demo-1.0-py3-none-any.whl", make_wheel()
         self.sha256 = hashlib.sha256(self.data).hexdigest()
         (folder / "simple" / "demo").mkdir(parents=True)
         (folder / self.wheel).write_bytes(self.data)
@@ -123,7 +135,8 @@ class BehindNginx(unittest.TestCase):
         return self.ask(self.path)
 
     def test_pip_installs_through_it(self):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        # A bundle named in the environment takes the place of `--cert` in pip's HTTP library.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_") and not name.endswith(("_CA_BUNDLE", "SSL_CERT_FILE"))}
         done = subprocess.run([sys.executable, "-m", "pip", "install", "--isolated", "--no-cache-dir", "--disable-pip-version-check", "--target", self.folder / "target",
                                "--index-url", f"https://localhost:{self.port}/pypi/simple/", "--cert", self.folder / "cert.pem", "demo"],
                               capture_output=True, text=True, env=environment)
