@@ -59,7 +59,7 @@ mirror::TokenGrant grant_of(const Options& options, int64_t now_ms) {
     grant.expires_ms = now_ms + parse_duration_ms(options.expires);
   }
   if (!options.quota.empty()) {
-    const Document document{"--quota", Value::object({{"quota", options.quota}})};
+    const Document document{"--quota", Value::object().set("quota", options.quota)};
     Reader reader(document);
     grant.quota_bytes = mirror::parse_size(reader, reader.required("quota"));
   }

@@ -55,6 +55,10 @@ Path SourceBuilder::wheel(const BuildSubject& subject) {
   return BuildJob(*this, shared_->warnings, subject).wheel();
 }
 
+Path SourceBuilder::sdist(const BuildSubject& subject, const Path& folder) {
+  return BuildJob(*this, shared_->warnings, subject).sdist(folder);
+}
+
 std::optional<Path> SourceBuilder::kept_wheel(const BuildSubject& subject) {
   return BuildJob(*this, shared_->warnings, subject).kept_wheel();
 }

@@ -57,6 +57,8 @@ class SourceBuilder {
   // first; directories are built where they are, as their back ends may look around them. Throws Error failed with the
   // end of the log as cause; nothing is kept then but the log.
   Path wheel(const BuildSubject& subject);
+  // An sdist, made now and put into `folder`.
+  Path sdist(const BuildSubject& subject, const Path& folder);
   // The wheel when it was built before with what is locked now. With an identity the tree itself is not looked at.
   std::optional<Path> kept_wheel(const BuildSubject& subject);
   std::string metadata(const BuildSubject& subject);

@@ -147,14 +147,18 @@ std::vector<std::string> BuildJob::asked_for(const BuildEnvironment& environment
   if (auto known = cache_.requirements()) return *known;
   const auto answer = call(hook("get_requires_for_build_wheel", "get_requires_for_build_editable"),
                            work_->path() / "requires", "its build requirements cannot be had", environment);
+  std::vector<std::string> all = with_asked_for(answer);
+  cache_.keep_requirements(all);
+  return all;
+}
+
+std::vector<std::string> BuildJob::with_asked_for(const std::optional<Value>& answer) const {
   std::vector<std::string> all = system_.requirements;
   if (answer) {
     if (!answer->is_array()) throw Error(ErrorKind::failed, "its build requirements are broken", label_);
     for (const Value& item : answer->as_array()) all.push_back(item.is_string() ? item.as_string() : "");
   }
-  all = canonical_requirements(all, label_);
-  cache_.keep_requirements(all);
-  return all;
+  return canonical_requirements(all, label_);
 }
 
 bool BuildJob::use_locked() {
@@ -265,6 +269,31 @@ Path BuildJob::wheel() {
   rename_path(out / answer->as_string(), only / answer->as_string());
   activity.finish();
   return cache_.keep_wheel(only, used.key);
+}
+
+Path BuildJob::sdist(const Path& folder) {
+  check_chain();
+  open();
+  const std::vector<Target> here = {builder_.python().target()};
+  const auto make = [&](const std::vector<std::string>& requirements) {
+    return environment_of(select_pins(builder_.pins(requirements, chain_, here), here.front()));
+  };
+  BuildEnvironment used = make(system_.requirements);
+  const auto all = with_asked_for(call("get_requires_for_build_sdist", work_->path() / "requires",
+                                       "what making an sdist of it takes cannot be had", used));
+  if (all != system_.requirements) used = make(all);
+  Activity activity(builder_.events(), "making an sdist", label_);
+  const Path out = work_->path() / "sdist";
+  const auto answer = call("build_sdist", out, "making an sdist of it failed", used);
+  const std::string name = answer && answer->is_string() ? answer->as_string() : "";
+  const auto info = is_safe_file_name(name) ? file_info(out / name) : std::nullopt;
+  if (!parse_sdist_name(name) || !info || !info->is_file()) {
+    throw Error(ErrorKind::failed, "its build backend made no sdist", label_);
+  }
+  make_dirs(folder);
+  copy_file(out / name, folder / name);
+  activity.finish();
+  return folder / name;
 }
 
 std::string BuildJob::metadata() {

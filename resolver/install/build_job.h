@@ -22,6 +22,7 @@ class BuildJob {
 
   std::optional<Path> kept_wheel();
   Path wheel();
+  Path sdist(const Path& folder);
   std::string metadata();
   std::vector<std::string> requirements();
 
@@ -33,6 +34,7 @@ class BuildJob {
   bool use_locked();
   void use_unlocked();
   std::vector<std::string> asked_for(const BuildEnvironment& environment);
+  std::vector<std::string> with_asked_for(const std::optional<Value>& answer) const;
   bool is_locked_upgraded(const std::vector<LockedPackage>& pins) const;
   std::vector<std::pair<const LockedBuild*, std::vector<Selected>>> locked() const;
   BuildEnvironment environment_of(const std::vector<Selected>& pins);

@@ -1,0 +1,191 @@
+"""twine and uv publish, unmodified, upload to a private index of the mirror; pip installs the result. And a mirror that is killed amid
+uploads: each file is there as a whole, or not at all.
+
+The clients are looked for in venvs below $DAE_BUILD, made from the index that pip uses here; without it the tests that need them are
+skipped. The uploads themselves stay on loopback."""
+import base64
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import peer_tools  # noqa: E402
+from harness import DAE, sample_index  # noqa: E402
+from running_mirror import RunningMirror  # noqa: E402
+
+SETTINGS = "indexes:\n  team: {mode: private, uploads: true}\nlimits: {upload: 8MiB}\n"
+
+
+def client(name, package):
+    """The program itself, or None."""
+    folder = peer_tools.venv(name, package)
+    return folder / name if folder else None
+
+
+def form(name, version, file, data):
+    boundary = "frontier"
+    fields = {":action": "file_upload", "protocol_version": "1", "name": name, "version": version, "filetype": "sdist" if file.endswith(".gz") else "bdist_wheel",
+              "sha256_digest": hashlib.sha256(data).hexdigest()}
+    body = b"".join(f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode() for key, value in fields.items())
+    body += f'--{boundary}\r\nContent-Disposition: form-data; name="content"; filename="{file}"\r\n\r\n'.encode() + data + f"\r\n--{boundary}--\r\n".encode()
+    return body, f"multipart/form-data; boundary={boundary}"
+
+
+class Uploads(unittest.TestCase):
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dae-upload-"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.mirror = RunningMirror(self.dir / "mirror", SETTINGS)
+        self.addCleanup(lambda: self.mirror.stop())
+        self.config = self.dir / "mirror" / "mirror.yaml"
+        self.env = {"PATH": os.environ["PATH"], "HOME": str(self.dir), "NO_COLOR": "1", "PYTHONWARNINGS": "ignore", "COLUMNS": "300"}
+
+    def run_it(self, *words, env=None, code=0):
+        done = subprocess.run([str(word) for word in words], cwd=self.dir, env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=300,
+                              stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode == 0, code == 0, f"{words}: exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        return done
+
+    def token(self, *options):
+        return self.run_it(os.path.abspath(DAE), "mirror", "token", "create", "--config", self.config, "--index", "team", *options).stdout.strip()
+
+    def distributions(self, version="1.0"):
+        folder = self.dir / f"dist-{version}"
+        folder.mkdir(exist_ok=True)
+        made = [sample_index.make_wheel("demo-thing", version, [], ">=3.8", None, {}), sample_index.make_sdist("demo-thing", version, [])]
+        for file, data in made:
+            (folder / file).write_bytes(data)
+        return [folder / file for file, _ in made]
+
+    def page(self, project="demo-thing"):
+        request = urllib.request.Request(f"{self.mirror.url}/team/simple/{project}/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
+        try:
+            return json.load(urllib.request.urlopen(request))
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return {"files": []}
+            raise
+
+    def listed(self):
+        return sorted(file["filename"] for file in self.page()["files"])
+
+    def log(self):
+        return (self.dir / "mirror" / "log").read_text()
+
+    def pip_installs(self, version):
+        target = self.dir / "target"
+        self.run_it(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-cache-dir", "--disable-pip-version-check", "--only-binary", ":all:",
+                    "--index-url", f"{self.mirror.url}/team/simple/", "--target", target, f"demo-thing=={version}")
+        self.assertTrue(list(target.glob(f"demo_thing-{version}.dist-info")))
+
+    def test_twine_uploads_and_pip_installs(self):
+        twine = client("twine", "twine")
+        if not twine:
+            self.skipTest("twine cannot be had")
+        token = self.token()
+        files = self.distributions()
+        env = {"TWINE_USERNAME": "__token__", "TWINE_PASSWORD": token, "TWINE_REPOSITORY_URL": f"{self.mirror.url}/team/legacy/", "TWINE_NON_INTERACTIVE": "1"}
+        upload = (twine, "upload", "--disable-progress-bar")
+        self.run_it(*upload, *files, env=env)
+        self.assertEqual(self.listed(), sorted(file.name for file in files))
+        for file in self.page()["files"]:
+            self.assertEqual(file["hashes"]["sha256"], hashlib.sha256((self.dir / "dist-1.0" / file["filename"]).read_bytes()).hexdigest())
+        self.pip_installs("1.0")
+        self.run_it(*upload, *files, env=env)  # again: nothing happens
+        data = sample_index.make_wheel("demo-thing", "1.0", ["another>=1"], ">=3.8", None, {})[1]
+        files[0].write_bytes(data)
+        done = self.run_it(*upload, files[0], env=env, code=1)
+        self.assertIn("File already exists", done.stdout + done.stderr)
+        done = self.run_it(*upload, *self.distributions("2.0"), env={**env, "TWINE_PASSWORD": "dae_wrong"}, code=1)
+        self.assertIn("401", done.stdout + done.stderr)
+        done = self.run_it(*upload, *self.distributions("2.0"), env={**env, "TWINE_PASSWORD": self.token("--project", "other")}, code=1)
+        self.assertIn("is not for project `demo-thing`", done.stdout + done.stderr)
+        self.assertNotIn(token[-40:], self.log())
+
+    def test_uv_publishes_and_pip_installs(self):
+        uv = client("uv", "uv==0.13.8")
+        if not uv:
+            self.skipTest("uv cannot be had")
+        files = self.distributions()
+        publish = (uv, "publish", "--no-config", "--trusted-publishing", "never", "--publish-url", f"{self.mirror.url}/team/legacy/")
+        env = {"UV_PUBLISH_TOKEN": self.token(), "UV_CACHE_DIR": str(self.dir / "uv")}
+        self.run_it(*publish, *files, env=env)
+        self.assertEqual(self.listed(), sorted(file.name for file in files))
+        self.pip_installs("1.0")
+        self.run_it(*publish, *files, env=env)
+        files[0].write_bytes(sample_index.make_wheel("demo-thing", "1.0", ["another>=1"], ">=3.8", None, {})[1])
+        done = self.run_it(*publish, files[0], env=env, code=1)
+        self.assertIn("File already exists", done.stderr)
+        done = self.run_it(*publish, *self.distributions("2.0"), env={**env, "UV_PUBLISH_TOKEN": "dae_wrong"}, code=1)
+        self.assertIn("401", done.stderr)
+
+    def test_a_token_is_revoked_while_the_mirror_runs(self):
+        token = self.token("--expires", "1h", "--quota", "10GiB", "--note", "ci")
+        file, data = sample_index.make_sdist("demo-thing", "1.0", [])
+        self.assertEqual(self.upload(token, file, data), 200)
+        listed = json.loads(self.run_it(os.path.abspath(DAE), "mirror", "token", "list", "--config", self.config, "--json").stdout)
+        self.assertEqual([(row["id"], row["note"], row["quota_bytes"]) for row in listed], [(token.split("_")[1], "ci", 10 << 30)])
+        self.assertTrue(listed[0]["last_used"])
+        self.run_it(os.path.abspath(DAE), "mirror", "token", "revoke", "--config", self.config, token.split("_")[1])
+        self.assertEqual(self.upload(token, *sample_index.make_sdist("demo-thing", "2.0", []), version="2.0"), 401)
+        self.run_it(os.path.abspath(DAE), "mirror", "token", "create", "--config", self.config, "--index", "nowhere", code=1)
+
+    def upload(self, token, file, data, version="1.0"):
+        body, kind = form("demo-thing", version, file, data)
+        request = urllib.request.Request(f"{self.mirror.url}/team/legacy/", data=body, method="POST", headers={
+            "Content-Type": kind, "Authorization": "Basic " + base64.b64encode(f"__token__:{token}".encode()).decode()})
+        try:
+            return urllib.request.urlopen(request, timeout=30).status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def test_a_kill_amid_uploads_leaves_each_file_whole_or_absent(self):
+        token = self.token("--quota", "1GiB")
+        rng = random.Random(7)
+        sent, accepted = {}, set()
+        for round_number in range(8):
+            def send(round_number=round_number):
+                for n in range(6):
+                    version = f"{round_number}.{n}"
+                    file, data = sample_index.make_sdist("demo-thing", version, [])
+                    sent[file] = data
+                    if self.upload(token, file, data, version) == 200:
+                        accepted.add(file)
+            threads = [threading.Thread(target=send)]
+            for thread in threads:
+                thread.start()
+            time.sleep(rng.uniform(0.0, 0.12))
+            self.mirror.process.send_signal(signal.SIGKILL)
+            self.mirror.process.wait()
+            for thread in threads:
+                thread.join()
+            self.mirror.log.close()
+            self.mirror = RunningMirror(self.dir / "mirror", SETTINGS)
+            files = {file["filename"]: file for file in self.page()["files"]}
+            self.assertLessEqual(accepted, set(files), "what was answered 200 is there")
+            for name, file in files.items():
+                with urllib.request.urlopen(urllib.parse.urljoin(f"{self.mirror.url}/team/simple/demo-thing/", file["url"])) as answer:
+                    self.assertEqual(answer.read(), sent[name])
+            self.assertEqual(list((self.dir / "mirror" / "storage" / "spool").iterdir()), [])
+        version = f"{round_number}.5"
+        again = f"demo_thing-{version}.tar.gz"
+        self.assertEqual(self.upload(token, again, sent[again], version), 200)
+
+
+if __name__ == "__main__":
+    unittest.main()
