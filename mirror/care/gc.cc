@@ -32,6 +32,7 @@ class Collection {
     const LiveBlobs live = mark_live_blobs(scope_, [&](const std::string& document) {
       return is_needed_document(scope_.catalog, document, removed_before_ms_);
     });
+    report_.rows += remove_stale_places(scope_, live, report_.dry_run);
     sweep(live);
     if (scope_.stop()) return report_;
     report_.rows += remove_learned(scope_, live, report_.dry_run);
@@ -76,7 +77,8 @@ class Collection {
   void remove(const std::vector<StoredBlob>& dead) {
     const auto each = [&](Database& db) {
       for (const StoredBlob& blob : dead) {
-        if (is_listed_now(db, blob.digest)) continue;
+        // Without its stale places removed, a dry run would see those.
+        if (!report_.dry_run && is_listed_now(db, blob.digest)) continue;
         if (!report_.dry_run && !scope_.blobs.remove_untouched(blob.digest, untouched_since_ms_)) {
           keep_as_young(blob);
           continue;

@@ -43,4 +43,9 @@ uint64_t Quarantine::forget(int64_t since_ms) {
   return freed_bytes;
 }
 
+Quarantine quarantine_beside(const BlobStore& blobs) {
+  const Path shard = blobs.path(Digest::of("")).parent_path();  // <storage>/blobs/sha256/e3
+  return Quarantine(shard.parent_path().parent_path().parent_path());
+}
+
 }  // namespace dae::mirror

@@ -22,4 +22,7 @@ class Quarantine {
   Path dir_;
 };
 
+// For who knows only the blobs, at <storage>/blobs.
+Quarantine quarantine_beside(const BlobStore& blobs);
+
 }  // namespace dae::mirror

@@ -1,6 +1,7 @@
 #include "mirror/index/file_store.h"
 
 #include "base/log.h"
+#include "mirror/care/quarantine.h"
 #include "mirror/policy/refusal.h"
 #include "resolver/standards/metadata.h"
 #include "resolver/standards/names.h"
@@ -45,9 +46,20 @@ int64_t FileStore::offered_until_ms(const Digest& digest, const std::string& nam
   return policies_.judge_nothing() ? kNever : find(digest, name).offered_until_ms;
 }
 
+// A blob of another size than its page says is hashed: either it was damaged on our disk, or the page is wrong.
+bool FileStore::holds(const Listed& listed, const Digest& digest) {
+  const auto held = blobs_.size_bytes(digest);
+  if (!held || !listed.row.size_bytes || *held == *listed.row.size_bytes) return held.has_value();
+  if (blobs_.verify(digest)) return true;
+  log_error("a blob is not what its name says",
+            {{"sha256", digest.hex()}, {"project", listed.row.project}, {"moved_to", "quarantine"}});
+  quarantine_beside(blobs_).take(blobs_, digest);
+  return false;
+}
+
 std::shared_ptr<GrowingFile> FileStore::open(const Digest& digest, const std::string& name) {
   const Listed listed = find(digest, name);
-  if (blobs_.has(digest)) return nullptr;
+  if (holds(listed, digest)) return nullptr;
   if (listed.index->frozen()) throw not_kept(name);
   const Gate::Pass pass(gate_);
   return file_flights_.open(digest, fetch_of(listed, digest));
@@ -55,14 +67,14 @@ std::shared_ptr<GrowingFile> FileStore::open(const Digest& digest, const std::st
 
 std::optional<uint64_t> FileStore::size_bytes(const Digest& digest, const std::string& name) {
   const Listed listed = find(digest, name);
-  if (const auto held = blobs_.size_bytes(digest)) return held;
+  if (holds(listed, digest)) return blobs_.size_bytes(digest);
   if (listed.index->frozen()) throw not_kept(name);
   return listed.row.size_bytes;
 }
 
 Digest FileStore::package(const Digest& digest, const std::string& name) {
   const Listed listed = find(digest, name);
-  if (blobs_.has(digest)) return digest;
+  if (holds(listed, digest)) return digest;
   if (listed.index->frozen()) throw not_kept(name);
   const Gate::Pass pass(gate_);
   file_flights_.complete(digest, fetch_of(listed, digest));

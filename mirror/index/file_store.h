@@ -44,6 +44,7 @@ class FileStore {
     int64_t offered_until_ms;
   };
   Listed find(const Digest& digest, const std::string& name);
+  bool holds(const Listed& listed, const Digest& digest);
   FileFlights::Fetch fetch_of(const Listed& listed, const Digest& digest);
   Digest pull_provenance(const Listed& listed, const Digest& digest, const std::string& name, const std::string& url);
   Digest pull_metadata(const Digest& digest, const std::string& name);

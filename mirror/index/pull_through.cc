@@ -53,7 +53,13 @@ bool PullThroughIndex::refresh(const std::string& project) {
     pages_.store(name_, project, answer, now_ms, now_ms + (absent ? kAbsentFreshMs : answer.fresh_ms));
     return false;
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::io) throw;  // our own disk, not upstream
+    if (error.kind() == ErrorKind::io) {  // our own disk, not upstream
+      if (!usable) throw;
+      metrics_.stale_pages += 1;
+      log_error("the page cannot be stored, answering with the page kept",
+                {{"index", name_}, {"project", project}, {"why", error.what()}});
+      return true;
+    }
     if (!kept) {
       throw Error(ErrorKind::network, "the page of `" + project + "` cannot be fetched from upstream", error.subject())
           .because(error.cause().empty() ? error.message() : error.message() + ": " + error.cause())

@@ -35,11 +35,11 @@ struct Verify : ::testing::Test, CareBench {
 };
 
 TEST_F(Verify, FindsNothingWrongWhereNothingIs) {
-  for (int i = 0; i < 300; ++i) blobs->put("blob " + std::to_string(i));
+  for (int i = 0; i < 60; ++i) blobs->put("blob " + std::to_string(i));
   const VerifyReport report = verify(jobs(4));
   EXPECT_TRUE(report.finished);
   EXPECT_TRUE(report.all_well());
-  EXPECT_EQ(report.blobs, 300u);
+  EXPECT_EQ(report.blobs, 60u);
   EXPECT_EQ(last_runs(catalog).at(0).result, "done");
 }
 
@@ -144,22 +144,22 @@ TEST_F(Verify, FetchesAgainWhatUpstreamHasAndChecksIt) {
 }
 
 TEST_F(Verify, GoesOnWhereItWasStopped) {
-  for (int i = 0; i < 500; ++i) blobs->put("blob " + std::to_string(i));
+  for (int i = 0; i < 100; ++i) blobs->put("blob " + std::to_string(i));
   std::atomic<int> asked{0};
-  stop = [&] { return ++asked > 200; };
+  stop = [&] { return ++asked > 40; };
   EXPECT_FALSE(verify(jobs(1)).finished);
   EXPECT_EQ(last_runs(catalog).at(0).result, "interrupted");
   asked = 0;
-  stop = [&] { return ++asked > 400; };  // enough for the 300 that are left, not for all
+  stop = [&] { return ++asked > 90; };  // enough for the 60 that are left, not for all
   const VerifyReport rest = verify(jobs(1));
   EXPECT_TRUE(rest.resumed);
-  EXPECT_EQ(rest.blobs, 500u);
+  EXPECT_EQ(rest.blobs, 100u);
   stop = [] { return false; };
   EXPECT_FALSE(verify().resumed);  // finished: from the start again
 }
 
 TEST_F(Verify, AKillCostsNoMoreThanWhatCameAfterTheLastMark) {
-  for (int i = 0; i < 300; ++i) blobs->put("blob " + std::to_string(i));
+  for (int i = 0; i < 60; ++i) blobs->put("blob " + std::to_string(i));
   BlobQueue queue(*blobs, "", INT64_MIN);
   std::vector<Digest> order;
   for (int i = 0; i < 5; ++i) order.push_back(queue.next()->digest);
@@ -169,7 +169,7 @@ TEST_F(Verify, AKillCostsNoMoreThanWhatCameAfterTheLastMark) {
   queue.done(order[0]);
   EXPECT_EQ(queue.position(), order[2].hex());
   BlobQueue again(*blobs, queue.position(), INT64_MIN);
-  EXPECT_EQ(again.count().blobs, 297u);
+  EXPECT_EQ(again.count().blobs, 57u);
   EXPECT_EQ(again.next()->digest, order[3]);
 }
 
