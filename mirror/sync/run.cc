@@ -124,6 +124,13 @@ std::string result_of(const SyncReport& report) {
   return report.failures.empty() ? "done" : "partial: " + summary(report);
 }
 
+Value counts_of(const SyncReport& report) {
+  Value counts = to_value(report);
+  for (const char* bulky : {"projects", "failures"}) counts.erase(bulky);
+  counts.set("failed", report.failures.size());
+  return counts;
+}
+
 FileLock lock_index(const Path& storage, const std::string& index) {
   make_dirs(storage / "sync");
   auto lock = FileLock::try_acquire(storage / "sync" / (index + ".lock"));
@@ -137,72 +144,100 @@ const SyncSettings& settings_of(const IndexConfig& index) {
               "`mode: sync` in mirror.yaml, or leave it to be pulled through");
 }
 
+// One run over an index: what it works on, and its steps in order.
+class Session {
+ public:
+  Session(const MirrorConfig& config, const IndexConfig& index, Transport& transport, ProcessRunner& runner,
+          Clock& clock, EventSink& events, const SyncOptions& options)
+      : config_(config),
+        index_(index),
+        clock_(clock),
+        events_(events),
+        options_(options),
+        settings_(settings_of(index)),
+        selector_(complete_filter(settings_)),
+        lock_(lock_index(config.storage, index.name)),
+        upstream_(index, config, transport, runner, metrics_) {}
+
+  SyncReport run() {
+    SyncReport report;
+    report.index = index_.name;
+    report.plan = options_.plan_only;
+    if (options_.plan_only) {
+      work(report);
+      return report;
+    }
+    Run run(catalog_, clock_, "sync", index_.name);
+    try {
+      work(report);
+    } catch (const Error& error) {
+      run.finish(std::string("failed: ") + error.what(), Value::object());
+      throw;
+    }
+    on_step("note the run");
+    run.finish(result_of(report), counts_of(report));
+    return report;
+  }
+
+ private:
+  void work(SyncReport& report) {
+    const int64_t started_ms = clock_.monotonic_ms();
+    report.upstream = upstream_.shown_url();
+    const Overlays overlays = overlays_of(config_.indexes, pages_);
+    const Fetched fetched = list_of(upstream_, selector_, overlays.barred_from(index_.name));
+    const Value state = state_of(selector_, settings_, upstream_, fetched);
+    const bool alike = decided_alike(known_state(catalog_, index_.name), state);
+    Difference difference =
+        compare(catalog_, index_.name, fetched.list, options_.all || !alike, selector_.filter().max_age_ms.has_value());
+    refuse_mass_removal(difference, selector_, options_);
+    if (!options_.plan_only) {
+      on_step("note the rules");
+      note_state(catalog_, index_.name, state, alike);
+    }
+    report.by_serials = fetched.by_serials;
+    report.listed = difference.listed;
+    report.unchanged = difference.unchanged;
+    carry_out(std::move(difference.tasks), alike && !options_.all, report);
+    report.sort();
+    report.duration_ms = clock_.monotonic_ms() - started_ms;
+  }
+
+  void carry_out(std::vector<Task> tasks, bool conditional, SyncReport& report) {
+    const auto flush = [this] {
+      if (options_.flush) sync_file_system(config_.storage);
+    };
+    Publisher publisher(catalog_, pages_, *blobs_, flush, index_.name, clock_,
+                        [this](const char* step) { on_step(step); });
+    EngineParts parts{
+        index_.name, upstream_, selector_,          settings_,   config_.file_limit_bytes, pages_, *blobs_, publisher,
+        clock_,      events_,   options_.plan_only, conditional, options_.stop_requested};
+    Engine(std::move(parts), std::move(tasks), report).run();
+  }
+
+  void on_step(const char* step) const {
+    if (options_.on_step) options_.on_step(step);
+  }
+
+  const MirrorConfig& config_;
+  const IndexConfig& index_;
+  Clock& clock_;
+  EventSink& events_;
+  const SyncOptions& options_;
+  const SyncSettings& settings_;
+  const Selector selector_;
+  const FileLock lock_;
+  Catalog catalog_{config_.storage / "catalog.db"};
+  PageStore pages_{catalog_};
+  const std::unique_ptr<BlobStore> blobs_ = open_blob_store(config_.storage / "blobs", Durability::none);
+  Metrics metrics_;
+  Upstream upstream_;
+};
+
 }  // namespace
 
 SyncReport run_sync(const MirrorConfig& config, const IndexConfig& index, Transport& transport, ProcessRunner& runner,
                     Clock& clock, EventSink& events, const SyncOptions& options) {
-  const SyncSettings& settings = settings_of(index);
-  const int64_t started_ms = clock.monotonic_ms();
-  const Selector selector(complete_filter(settings));
-  const FileLock lock = lock_index(config.storage, index.name);
-  Catalog catalog(config.storage / "catalog.db");
-  PageStore pages(catalog);
-  const auto blobs = open_blob_store(config.storage / "blobs", Durability::none);
-  Metrics metrics;
-  Upstream upstream(index, config, transport, runner, metrics);
-  std::optional<Run> run;
-  if (!options.plan_only) run.emplace(catalog, clock, "sync", index.name);
-
-  const auto on_step = [&](const char* step) {
-    if (options.on_step) options.on_step(step);
-  };
-
-  SyncReport report;
-  report.index = index.name;
-  report.upstream = upstream.shown_url();
-  report.plan = options.plan_only;
-  const Overlays overlays = overlays_of(config.indexes, pages);
-  Fetched fetched = list_of(upstream, selector, overlays.barred_from(index.name));
-  Value state = state_of(selector, settings, upstream, fetched);
-  const bool alike = decided_alike(known_state(catalog, index.name), state);
-  Difference difference =
-      compare(catalog, index.name, fetched.list, options.all || !alike, selector.filter().max_age_ms.has_value());
-  refuse_mass_removal(difference, selector, options);
-  if (!options.plan_only) on_step("note the rules");
-  if (!options.plan_only) note_state(catalog, index.name, state, alike);
-  report.by_serials = fetched.by_serials;
-  report.listed = difference.listed;
-  report.unchanged = difference.unchanged;
-
-  const auto flush = [&] {
-    if (options.flush) sync_file_system(config.storage);
-  };
-  Publisher publisher(catalog, pages, *blobs, flush, index.name, clock, on_step);
-  EngineParts parts{index.name,
-                    upstream,
-                    selector,
-                    settings,
-                    config.file_limit_bytes,
-                    pages,
-                    *blobs,
-                    publisher,
-                    clock,
-                    events,
-                    options.plan_only,
-                    alike && !options.all,
-                    options.stop_requested};
-  Engine engine(std::move(parts), std::move(difference.tasks), report);
-  engine.run();
-  report.sort();
-  report.duration_ms = clock.monotonic_ms() - started_ms;
-  if (run) {
-    Value counts = to_value(report);
-    for (const char* bulky : {"projects", "failures"}) counts.erase(bulky);
-    counts.set("failed", report.failures.size());
-    on_step("note the run");
-    run->finish(result_of(report), counts);
-  }
-  return report;
+  return Session(config, index, transport, runner, clock, events, options).run();
 }
 
 }  // namespace dae::mirror::sync

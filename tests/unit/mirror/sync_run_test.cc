@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "mirror/care/runs.h"
 #include "sync_fixture.h"
 
 namespace dae::mirror {
@@ -250,6 +251,12 @@ TEST_F(Sync, RefusesToRemoveMostOfWhatItHas) {
   for (int i = 0; i < 20; ++i) upstream.remove("p" + std::to_string(i));
   EXPECT_THROW(bench.run(), Error);
   EXPECT_EQ(bench.projects().size(), 22u);
+  {
+    Catalog catalog(bench.config.storage / "catalog.db");
+    const RunRow last = last_runs(catalog).at(0);
+    EXPECT_EQ(last.kind, "sync");
+    EXPECT_NE(last.result.find("failed: upstream does not list 20 of the 22"), std::string::npos) << last.result;
+  }
   SyncOptions accept;
   accept.accept_removals = true;
   EXPECT_EQ(bench.run(accept).removed, 20u);
