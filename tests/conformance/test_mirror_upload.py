@@ -5,6 +5,7 @@ The clients are looked for in venvs below $DAE_BUILD, made from the index that p
 skipped. The uploads themselves stay on loopback."""
 import base64
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
@@ -27,6 +29,23 @@ from harness import DAE, sample_index  # noqa: E402
 from running_mirror import RunningMirror  # noqa: E402
 
 SETTINGS = "indexes:\n  team: {mode: private, uploads: true}\nlimits: {upload: 8MiB}\n"
+
+
+BUILD_SDIST = """
+
+def build_sdist(directory, config_settings=None):
+    import tarfile
+    root = f"{MODULE}-{VERSION}"
+    def plain(info):
+        info.mtime = 1577836800
+        return info
+    import gzip
+    with open(f"{directory}/{root}.tar.gz", "wb") as file, gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed:
+        with tarfile.open(fileobj=packed, mode="w:") as tar:
+            for name in ("PKG-INFO", "pyproject.toml", "backend.py", f"{MODULE}.py"):
+                tar.add(name, f"{root}/{name}", filter=plain)
+    return f"{root}.tar.gz"
+"""
 
 
 def client(name, package):
@@ -131,6 +150,35 @@ class Uploads(unittest.TestCase):
         self.assertIn("File already exists", done.stderr)
         done = self.run_it(*publish, *self.distributions("2.0"), env={**env, "UV_PUBLISH_TOKEN": "dae_wrong"}, code=1)
         self.assertIn("401", done.stderr)
+
+    def test_dae_publish_builds_a_library_and_uploads_it(self):
+        file, data = sample_index.make_sdist("demo-thing", "3.0", [])
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            tar.extractall(self.dir)
+        library = self.dir / "demo_thing-3.0"
+        with open(library / "backend.py", "a") as backend:
+            backend.write(BUILD_SDIST)
+        token = self.token()
+        env = {"DAE_CACHE_DIR": str(self.dir / "cache"), "DAE_DATA_DIR": str(self.dir / "data"), "DAE_CONFIG_DIR": str(self.dir / "config")}
+        publish = (os.path.abspath(DAE), "publish", "--wheel", "-C", library, "--python", sys.executable, "--index", f"{self.mirror.url}/team/simple/")
+        done = self.run_it(*publish, "--dry-run", env=env)
+        self.assertIn("would upload demo_thing-3.0.tar.gz", done.stderr)
+        self.assertEqual(self.listed(), [])
+        done = self.run_it(*publish, env=env, code=1)
+        self.assertIn("DAE_PUBLISH_TOKEN", done.stderr)
+        self.run_it(*publish, env={**env, "DAE_PUBLISH_TOKEN": token})
+        self.assertEqual(self.listed(), ["demo_thing-3.0-py3-none-any.whl", "demo_thing-3.0.tar.gz"])
+        self.pip_installs("3.0")
+        secret = self.dir / "secret"
+        secret.write_text(token + "\n")
+        secret.chmod(0o644)
+        self.assertIn("others may read", self.run_it(*publish, "--token-file", secret, env=env, code=1).stderr)
+        secret.chmod(0o600)
+        self.assertIn("already", self.run_it(*publish, "--token-file", secret, env=env).stderr)
+        secret.write_text("dae_wrong")
+        done = self.run_it(*publish, "--token-file", secret, env=env, code=1)
+        self.assertIn("401", done.stderr)
+        self.assertNotIn("dae_wrong", done.stderr)
 
     def test_a_token_is_revoked_while_the_mirror_runs(self):
         token = self.token("--expires", "1h", "--quota", "10GiB", "--note", "ci")
