@@ -34,24 +34,29 @@ void SyncUpstream::set_wheels(const std::string& project, const std::vector<std:
 }
 
 void SyncUpstream::set_files(const std::string& project, std::vector<File> files_of, const std::string& status) {
-  std::lock_guard lock(mutex);
+  std::lock_guard lock(mutex_);
   for (const File& one : files_of) bytes_[one.name] = one.bytes;
   projects_[project] = {std::move(files_of), status, ++last_serial_};
 }
 
 void SyncUpstream::remove(const std::string& project) {
-  std::lock_guard lock(mutex);
+  std::lock_guard lock(mutex_);
   projects_.erase(project);
   ++last_serial_;
 }
 
 void SyncUpstream::set_bytes(const std::string& name, std::string bytes) {
-  std::lock_guard lock(mutex);
+  std::lock_guard lock(mutex_);
   bytes_[name] = std::move(bytes);
 }
 
+void SyncUpstream::set_down_file(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  down_file_ = name;
+}
+
 ServerResponse SyncUpstream::list() {
-  std::lock_guard lock(mutex);
+  std::lock_guard lock(mutex_);
   ++lists;
   if (html) {
     std::vector<std::string> names;
@@ -68,7 +73,7 @@ ServerResponse SyncUpstream::list() {
 }
 
 ServerResponse SyncUpstream::page(const ServerRequest& request) {
-  std::lock_guard lock(mutex);
+  std::lock_guard lock(mutex_);
   const auto found = projects_.find(request.captures[0]);
   if (found == projects_.end()) return ServerResponse::not_found();
   const Project& project = found->second;
@@ -105,10 +110,10 @@ ServerResponse SyncUpstream::page(const ServerRequest& request) {
 }
 
 ServerResponse SyncUpstream::file(const ServerRequest& request) {
-  std::lock_guard lock(mutex);
+  std::lock_guard lock(mutex_);
   const std::string& name = request.captures[0];
   ++(name.ends_with(".metadata") ? metadata : files);
-  if (name == down_file) return ServerResponse::text(500, "broken");
+  if (name == down_file_) return ServerResponse::text(500, "broken");
   const auto found = bytes_.find(name);
   if (found == bytes_.end()) return ServerResponse::not_found();
   return ServerResponse::text(200, found->second, "application/octet-stream");

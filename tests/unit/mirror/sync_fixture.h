@@ -1,5 +1,6 @@
 #pragma once
 // An upstream that tells serials, as a synced index needs it; and syncs of it into a storage of the test's own.
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,12 +34,11 @@ class SyncUpstream {
   void remove(const std::string& project);
   void set_bytes(const std::string& file, std::string bytes);  // of what no page lists as a file
 
-  bool serials = true;  // told, in the list and on pages
-  bool html = false;    // neither JSON nor validators
-  int stale_pages = 0;  // so many answers with pages still carry the serial before
+  std::atomic<bool> serials{true};  // told, in the list and on pages
+  std::atomic<bool> html{false};    // neither JSON nor validators
+  std::atomic<int> stale_pages{0};  // so many answers with pages still carry the serial before
   std::atomic<int> lists{0}, pages{0}, not_modified{0}, files{0}, metadata{0};
-  std::string down_file;  // answered 500
-  std::mutex mutex;       // of the above
+  void set_down_file(const std::string& name);  // answered 500
 
  private:
   struct Project {
@@ -49,6 +49,8 @@ class SyncUpstream {
   ServerResponse list();
   ServerResponse page(const ServerRequest& request);
   ServerResponse file(const ServerRequest& request);
+  std::mutex mutex_;  // of what follows
+  std::string down_file_;
   std::map<std::string, Project> projects_;
   std::map<std::string, std::string> bytes_;
   int64_t last_serial_ = 100;

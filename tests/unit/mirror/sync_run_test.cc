@@ -146,10 +146,10 @@ TEST_F(Sync, FollowsRemovalsEvenWhereANewFileCannotBeHad) {
   upstream.set_wheels("beta", {"2.0", "2.1"});
   bench.run();
   upstream.set_wheels("beta", {"2.1", "2.2"});
-  upstream.down_file = wheel_name("beta", "2.2");
+  upstream.set_down_file(wheel_name("beta", "2.2"));
   EXPECT_EQ(bench.run().failures.size(), 1u);
   EXPECT_EQ(bench.listed("beta"), (Names{wheel_name("beta", "2.1")}));
-  upstream.down_file = "";
+  upstream.set_down_file("");
   EXPECT_TRUE(bench.run().failures.empty());
   EXPECT_EQ(bench.listed("beta"), (Names{wheel_name("beta", "2.1"), wheel_name("beta", "2.2")}));
 }
