@@ -8,15 +8,13 @@
 #include "base/log.h"
 #include "mirror/policy/allowances.h"
 #include "mirror/policy/lookalikes.h"
+#include "mirror/upload/guarded_change.h"
 
 namespace dae::mirror {
 namespace {
 
 constexpr size_t kMostWarnings = 5;
 constexpr int kMostTries = 5;
-
-// Another process changed the project between our look and our write.
-struct Overtaken {};
 
 struct NameRow {
   std::string file, sha256;
@@ -103,15 +101,6 @@ ProjectDocument with_file(const ProjectDocument* before, const CheckedUpload& fi
   return next;
 }
 
-// The document that the one now listed has taken the place of.
-std::string overtaken_document(Database& db, const std::string& index, const std::string& project) {
-  Statement row = db.prepare(
-      "SELECT document FROM entries WHERE index_name = ? AND name = ? AND to_revision = "
-      "(SELECT max(revision) FROM revisions WHERE index_name = ?)");
-  row.bind(1, index).bind(2, project).bind(3, index);
-  return row.step() ? row.text(0) : "";
-}
-
 }  // namespace
 
 bool Publisher::is_published(Database& db, const IndexConfig& index, const Token& token, const UploadForm& form,
@@ -138,7 +127,7 @@ std::vector<std::string> Publisher::names_like(const std::string& project) {
     known.insert(known.end(), names.begin(), names.end());
   }
   std::ranges::sort(known);
-  known.erase(std::ranges::unique(known).begin(), known.end());
+  known.erase(std::unique(known.begin(), known.end()), known.end());
   if (std::ranges::binary_search(known, project)) {
     out.push_back(fmt::format("another index of this mirror has a project `{}`", project));
   }
@@ -176,8 +165,7 @@ Published Publisher::publish(const IndexConfig& index, const Token& token, const
     const int64_t now_ms = clock_.wall_ms();
     const ProjectDocument next = with_file(before.get(), file, index_file(form, file, now_ms), replaced);
     try {
-      pages_.apply(index.name, {{file.project, next, 0}}, now_ms, "upload", [&](Database& db) {
-        if (overtaken_document(db, index.name, file.project) != (row ? row->document : "")) throw Overtaken();
+      const auto also = [&](Database& db) {
         Statement name = db.prepare(
             "INSERT INTO uploaded(index_name, key, project, file, sha256, token, at_ms) VALUES(?,?,?,?,?,?,?) "
             "ON CONFLICT(index_name, key) DO UPDATE SET file = excluded.file, sha256 = excluded.sha256, "
@@ -192,7 +180,9 @@ Published Publisher::publish(const IndexConfig& index, const Token& token, const
                          .subject = form.file_name,
                          .reason = "",
                          .details = Value::object({{"sha256", form.sha256.hex()}})});
-      });
+      };
+      apply_unless_overtaken(pages_, index.name, row ? row->document : "", {file.project, next, 0}, now_ms, "upload",
+                             also);
       return out;
     } catch (const Overtaken&) {
       if (tries == kMostTries) throw UploadRefusal(503, "the project is being changed by others: try again");

@@ -94,7 +94,7 @@ NewToken create_token(Catalog& catalog, const TokenGrant& grant, const std::stri
   made.secret = std::string(kPrefix) + made.id + "_" + random_hex(kSecretBytes);
   std::vector<std::string> projects = grant.projects;
   std::ranges::sort(projects);
-  projects.erase(std::ranges::unique(projects).begin(), projects.end());
+  projects.erase(std::unique(projects.begin(), projects.end()), projects.end());
   catalog.write([&](Database& db) {
     Statement insert = db.prepare(
         "INSERT INTO tokens(id, secret_sha256, index_name, projects, note, created_ms, expires_ms, quota_bytes, "
