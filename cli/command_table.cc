@@ -43,6 +43,8 @@ std::vector<Command> command_table() {
       mirror_snapshot_command(),
       mirror_snapshots_command(),
       mirror_promote_command(),
+      mirror_remove_command(),
+      mirror_yank_command(),
       mirror_token_create_command(),
       mirror_token_list_command(),
       mirror_token_revoke_command(),

@@ -40,6 +40,8 @@ Command mirror_status_command();
 Command mirror_snapshot_command();
 Command mirror_snapshots_command();
 Command mirror_promote_command();
+Command mirror_remove_command();
+Command mirror_yank_command();
 Command mirror_token_create_command();
 Command mirror_token_list_command();
 Command mirror_token_revoke_command();
