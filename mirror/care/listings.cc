@@ -11,24 +11,28 @@ constexpr int64_t kAtOnce = 500;
 
 using Found = std::map<Digest, std::vector<Lister>>;
 
-void add_places(Database& db, const std::string& file_sha256, const Digest& digest, bool metadata, Found& found) {
+void add_places(Database& db, const std::string& file_sha256, const Digest& digest, const Lister& kind, Found& found) {
   Statement rows = db.prepare("SELECT index_name, project, file FROM places WHERE sha256 = ?");
   rows.bind(1, file_sha256);
   while (rows.step()) {
-    found[digest].push_back({.index = rows.text(0),
-                             .project = rows.text(1),
-                             .file = rows.text(2),
-                             .metadata = metadata,
-                             .former = false,
-                             .repository = ""});
+    Lister& lister = found[digest].emplace_back(kind);
+    lister.index = rows.text(0);
+    lister.project = rows.text(1);
+    lister.file = rows.text(2);
   }
 }
 
-void add_learned_metadata(Database& db, const std::set<Digest>& digests, Found& found) {
-  Statement rows = db.prepare("SELECT sha256, metadata_sha256 FROM known WHERE metadata_sha256 <> ''");
+void add_learned(Database& db, const std::set<Digest>& digests, Found& found) {
+  Lister metadata, provenance;
+  metadata.metadata = true;
+  provenance.provenance = true;
+  Statement rows = db.prepare(
+      "SELECT sha256, metadata_sha256, 0 FROM known WHERE metadata_sha256 <> '' "
+      "UNION ALL SELECT file, sha256, 1 FROM provenance");
   while (rows.step()) {
-    const Digest metadata = Digest::parse(rows.text(1));
-    if (digests.contains(metadata)) add_places(db, rows.text(0), metadata, true, found);
+    const Digest learned = Digest::parse(rows.text(1));
+    const Lister& kind = rows.integer(2) == 0 ? metadata : provenance;
+    if (digests.contains(learned)) add_places(db, rows.text(0), learned, kind, found);
   }
 }
 
@@ -38,7 +42,7 @@ void add_repositories(Database& db, const Digest& digest, Found& found) {
       "SELECT repository FROM repository_blobs WHERE digest IN names UNION "
       "SELECT repository FROM manifests WHERE digest IN names ORDER BY repository");
   rows.bind(1, digest.hex());
-  while (rows.step()) found[digest].push_back({.index = "", .project = "", .file = "", .repository = rows.text(0)});
+  while (rows.step()) found[digest].emplace_back().repository = rows.text(0);
 }
 
 // Index, project, and whether it is so now.
@@ -59,12 +63,12 @@ void add_from_documents(Catalog& catalog, PageStore& pages, const std::set<Diges
       for (const auto& [name, metadata] : {std::pair(file.sha256, false), std::pair(file.metadata_sha256, true)}) {
         if (!Digest::is_valid(name) || !missing.contains(Digest::parse(name))) continue;
         for (const auto& entry : entries_of(catalog, sha256)) {
-          found[Digest::parse(name)].push_back({.index = std::get<0>(entry),
-                                                .project = std::get<1>(entry),
-                                                .file = file.name,
-                                                .metadata = metadata,
-                                                .former = !std::get<2>(entry),
-                                                .repository = ""});
+          Lister& lister = found[Digest::parse(name)].emplace_back();
+          lister.index = std::get<0>(entry);
+          lister.project = std::get<1>(entry);
+          lister.file = file.name;
+          lister.metadata = metadata;
+          lister.former = !std::get<2>(entry);
         }
       }
     }
@@ -72,7 +76,8 @@ void add_from_documents(Catalog& catalog, PageStore& pages, const std::set<Diges
 }
 
 auto order(const Lister& lister) {
-  return std::tie(lister.index, lister.project, lister.file, lister.metadata, lister.former, lister.repository);
+  return std::tie(lister.index, lister.project, lister.file, lister.metadata, lister.provenance, lister.former,
+                  lister.repository);
 }
 
 void sort_and_unite(std::vector<Lister>& listers) {
@@ -108,7 +113,11 @@ std::shared_ptr<const ProjectDocument> load(PageStore& pages, const std::string&
 
 std::string Lister::text() const {
   if (!repository.empty()) return "repository " + repository;
-  return index + ": " + project + "/" + file + (metadata ? ".metadata" : "") + (former ? " (formerly)" : "");
+  return index + ": " + project + "/" + file +
+         (metadata     ? ".metadata"
+          : provenance ? ".provenance"
+                       : "") +
+         (former ? " (formerly)" : "");
 }
 
 void for_each_document(Catalog& catalog, PageStore& pages,
@@ -147,10 +156,10 @@ Found find_listers(Catalog& catalog, PageStore& pages, const std::set<Digest>& d
   if (digests.empty()) return found;
   catalog.read([&](Database& db) {
     for (const Digest& digest : digests) {
-      add_places(db, digest.hex(), digest, false, found);
+      add_places(db, digest.hex(), digest, {}, found);
       add_repositories(db, digest, found);
     }
-    add_learned_metadata(db, digests, found);
+    add_learned(db, digests, found);
   });
   std::set<Digest> missing;
   for (const Digest& digest : digests) {

@@ -13,6 +13,7 @@ namespace dae::mirror {
 struct Lister {
   std::string index, project, file;  // of an index …
   bool metadata = false;             // … the file's metadata, not the file
+  bool provenance = false;           // … or its attestations
   bool former = false;               // … only at an earlier revision
   std::string repository;            // … or a repository of the registry
   // "pypi: demo/demo-1.0.tar.gz", "repository apps/shop".

@@ -62,6 +62,35 @@ std::vector<std::string> texts(Statement& rows) {
   return out;
 }
 
+// Rows of `table` whose `column` names a file that nothing needs.
+uint64_t remove_of_dead(const CareScope& scope, const LiveBlobs& live, bool dry_run, const std::string& table,
+                        const std::string& column) {
+  uint64_t count = 0;
+  std::string last;
+  while (!scope.stop()) {
+    const std::vector<std::string> page = scope.catalog.read([&](Database& db) {
+      Statement rows =
+          db.prepare("SELECT DISTINCT " + column + " FROM " + table + " WHERE " + column + " > ? ORDER BY 1 LIMIT ?");
+      rows.bind(1, last).bind(2, kAtOnce);
+      return texts(rows);
+    });
+    if (page.empty()) break;
+    last = page.back();
+    std::vector<std::string> old;
+    for (const std::string& sha256 : page) {
+      if (!live.contains(Digest::parse(sha256))) old.push_back(sha256);
+    }
+    count += old.size();
+    if (dry_run || old.empty()) continue;
+    scope.catalog.write([&](Database& db) {
+      Statement remove = db.prepare("DELETE FROM " + table + " WHERE " + column +
+                                    " = ?1 AND NOT EXISTS(SELECT 1 FROM places WHERE sha256 = ?1)");
+      for (const std::string& sha256 : old) remove.bind(1, sha256).run();
+    });
+  }
+  return count;
+}
+
 }  // namespace
 
 bool is_needed_document(Catalog& catalog, const std::string& document, int64_t removed_before_ms) {
@@ -98,29 +127,8 @@ uint64_t remove_old_documents(const CareScope& scope, int64_t removed_before_ms,
 }
 
 uint64_t remove_learned(const CareScope& scope, const LiveBlobs& live, bool dry_run) {
-  uint64_t count = 0;
-  std::string last;
-  while (!scope.stop()) {
-    const std::vector<std::string> page = scope.catalog.read([&](Database& db) {
-      Statement rows = db.prepare("SELECT sha256 FROM known WHERE sha256 > ? ORDER BY sha256 LIMIT ?");
-      rows.bind(1, last).bind(2, kAtOnce);
-      return texts(rows);
-    });
-    if (page.empty()) break;
-    last = page.back();
-    std::vector<std::string> old;
-    for (const std::string& sha256 : page) {
-      if (!live.contains(Digest::parse(sha256))) old.push_back(sha256);
-    }
-    count += old.size();
-    if (dry_run || old.empty()) continue;
-    scope.catalog.write([&](Database& db) {
-      Statement remove =
-          db.prepare("DELETE FROM known WHERE sha256 = ?1 AND NOT EXISTS(SELECT 1 FROM places WHERE sha256 = ?1)");
-      for (const std::string& sha256 : old) remove.bind(1, sha256).run();
-    });
-  }
-  return count;
+  return remove_of_dead(scope, live, dry_run, "known", "sha256") +
+         remove_of_dead(scope, live, dry_run, "provenance", "file");
 }
 
 }  // namespace dae::mirror

@@ -55,6 +55,11 @@ bool Repairer::fetch(const Digest& digest, const Lister& lister) {
   const resolver::IndexFile* file = document ? find_file(*document, lister.file) : nullptr;
   if (file == nullptr) return false;
   if (lister.metadata) return fetch_metadata(digest, lister, *file);
+  if (lister.provenance) {
+    const auto text =
+        file->provenance.empty() ? std::nullopt : upstream(lister.index)->fetch_provenance(file->provenance);
+    return text && put_if_right(blobs_, digest, *text);
+  }
   if (file->url.empty() || Digest::parse(file->sha256) != digest) return false;
   return upstream(lister.index)->fetch_file(file->url, digest, file->size_bytes, blobs_);
 }

@@ -70,17 +70,20 @@ TEST_F(Gc, KeepsWhatIsListedAndWhatIsYoungAndFreesTheRest) {
   const Digest metadata = put_old("its metadata");
   pages.learn_metadata(listed, metadata);
   age(listed, 3 * kHourMs);
+  const Digest provenance = put_old("its attestations");
+  pages.learn_provenance(listed, "demo-1.0-py3-none-any.whl", "http://127.0.0.1:1/p", provenance);
   const Digest dead = put_old("nobody's");
   const Digest young = blobs->put("just put");
   const GcReport report = gc();
   EXPECT_TRUE(report.finished);
   EXPECT_TRUE(blobs->has(listed));
   EXPECT_TRUE(blobs->has(metadata));
+  EXPECT_TRUE(blobs->has(provenance));
   EXPECT_TRUE(blobs->has(young));
   EXPECT_FALSE(blobs->has(dead));
   EXPECT_EQ(report.blobs, 1u);
   EXPECT_EQ(report.bytes, 8u);
-  EXPECT_EQ(report.kept_blobs, 2u);
+  EXPECT_EQ(report.kept_blobs, 3u);
   EXPECT_EQ(report.young_blobs, 1u);
   EXPECT_EQ(last_runs(catalog).at(0).kind, "gc");
 }
@@ -89,6 +92,7 @@ TEST_F(Gc, ADryRunSaysTheSameAndRemovesNothing) {
   const Digest removed = list("pypi", "demo", {{"demo-1.0.tar.gz", "removed long ago"}});
   age(removed, 3 * kHourMs);
   pages.learn_size(removed, 16);
+  pages.learn_provenance(removed, "demo-1.0.tar.gz", "http://127.0.0.1:1/p", Digest::of("gone"));
   remove_project("pypi", "demo");
   clock.advance_ms(31 * kDayMs);
   const Digest dead = put_old("nobody's");
@@ -101,8 +105,8 @@ TEST_F(Gc, ADryRunSaysTheSameAndRemovesNothing) {
   EXPECT_EQ(real.blobs, dry.blobs);
   EXPECT_EQ(real.bytes, dry.bytes);
   EXPECT_EQ(real.rows, dry.rows);
-  EXPECT_EQ(real.rows, 3u);  // the entry, its document, what was learned
-  EXPECT_EQ(rows("documents") + rows("entries") + rows("known"), 0);
+  EXPECT_EQ(real.rows, 4u);  // the entry, its document, what was learned
+  EXPECT_EQ(rows("documents") + rows("entries") + rows("known") + rows("provenance"), 0);
 }
 
 TEST_F(Gc, KeepsWhatAnIndexRemovedForItsTime) {

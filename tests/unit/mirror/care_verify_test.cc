@@ -118,6 +118,16 @@ TEST_F(Verify, FindsThePageOfACorruptMetadataFile) {
   EXPECT_EQ(report.damages[0].listed_by.at(0).text(), "pypi: demo/demo-1.0-py3-none-any.whl.metadata");
 }
 
+TEST_F(Verify, FindsThePageOfCorruptAttestations) {
+  const Digest wheel = list("pypi", "demo", {{"demo-1.0-py3-none-any.whl", "a wheel"}});
+  const Digest provenance = blobs->put("{}");
+  pages.learn_provenance(wheel, "demo-1.0-py3-none-any.whl", "http://127.0.0.1:1/p", provenance);
+  damage(provenance);
+  const VerifyReport report = verify();
+  ASSERT_EQ(report.damages.size(), 1u);
+  EXPECT_EQ(report.damages[0].listed_by.at(0).text(), "pypi: demo/demo-1.0-py3-none-any.whl.provenance");
+}
+
 TEST_F(Verify, FetchesAgainWhatUpstreamHasAndChecksIt) {
   FakeIndex upstream;
   const std::string wheel = testing::make_wheel("demo", "1.0");
