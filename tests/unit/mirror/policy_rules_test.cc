@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "mirror/mirror.h"
 #include "mirror/policy/lookalikes.h"
 #include "mirror/policy/policy.h"
@@ -120,6 +121,34 @@ TEST(Policy, DeniesWhatAnAdvisoryForbidsEvenWhenTheCoolDownWasLifted) {
   EXPECT_EQ(offered(policy, document, kUploadedMs).size(), 1u);
   policy.allowed[0].advisories = {"MAL-2026-1"};
   EXPECT_EQ(offered(policy, document, kUploadedMs).size(), 2u);
+}
+
+TEST(DenyList, TakesMalwareAndWhatIsRatedBadEnough) {
+  const TempDir dir;
+  const auto advisory = [&](const std::string& id, const std::string& more) {
+    write_file_atomic(dir.path() / (id + ".json"),
+                      R"({"id":")" + id + R"(","modified":"2026-01-01T00:00:00Z")" + more +
+                          R"(,"affected":[{"package":{"ecosystem":"PyPI","name":"demo"},"versions":["2.0"]}]})");
+  };
+  advisory("GHSA-bad", R"(,"severity":[{"type":"CVSS_V3","score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}])");
+  advisory("GHSA-mild", R"(,"severity":[{"type":"CVSS_V3","score":"CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"}])");
+  advisory("GHSA-unrated", "");
+  advisory("MAL-2026-1", "");
+  advisory("MAL-2026-2", R"(,"withdrawn":"2026-01-02T00:00:00Z")");
+  PolicyRules rules;
+  rules.deny_osv = {dir.path()};
+  const auto names = [&] {
+    const DenyReading reading = read_deny_list(rules);
+    EXPECT_TRUE(reading.unreadable.empty());
+    std::vector<std::string> out;
+    for (const DenyList::Entry& entry : reading.list->about("demo")) out.push_back(entry.advisory);
+    return out;
+  };
+  EXPECT_EQ(names(), std::vector<std::string>{"MAL-2026-1"});
+  rules.deny_severity = "high";
+  EXPECT_EQ(names(), (std::vector<std::string>{"GHSA-bad", "MAL-2026-1"}));
+  rules.deny_severity = "low";
+  EXPECT_EQ(names(), (std::vector<std::string>{"GHSA-bad", "GHSA-mild", "MAL-2026-1"}));
 }
 
 TEST(Policy, OffersNothingOfAQuarantinedProject) {
