@@ -180,6 +180,20 @@ class Uploads(unittest.TestCase):
         self.assertIn("401", done.stderr)
         self.assertNotIn("dae_wrong", done.stderr)
 
+    def test_what_is_removed_or_yanked_is_so_for_clients_at_once(self):
+        token = self.token()
+        for version in ("1.0", "2.0"):
+            self.assertEqual(self.upload(token, *sample_index.make_sdist("demo-thing", version, []), version=version), 200)
+        change = (os.path.abspath(DAE), "mirror")
+        where = ("--config", self.config, "--reason", "broken", "team")
+        self.run_it(*change, "yank", *where, "demo-thing==1.0")
+        self.run_it(*change, "remove", *where, "demo-thing==2.0")
+        deadline = time.monotonic() + 5
+        while [(file["filename"], file["yanked"]) for file in self.page()["files"]] != [("demo_thing-1.0.tar.gz", "broken")]:
+            self.assertLess(time.monotonic(), deadline, self.page())
+            time.sleep(0.05)
+        self.assertEqual(self.upload(token, *sample_index.make_sdist("demo-thing", "2.0", []), version="2.0"), 400)
+
     def test_a_token_is_revoked_while_the_mirror_runs(self):
         token = self.token("--expires", "1h", "--quota", "10GiB", "--note", "ci")
         file, data = sample_index.make_sdist("demo-thing", "1.0", [])
