@@ -24,7 +24,7 @@ struct SharedBytes {
 struct Reply {
   int status = 0;
   std::string reason;  // "": that of the status
-  std::string head;  // through the empty line
+  std::string head;    // through the empty line
   std::string body;
   std::shared_ptr<const SharedBytes> shared;  // keeps what the two below point to
   std::string_view shared_body;               // instead of `body`
