@@ -174,7 +174,8 @@ class Client:
                 return
             try:
                 self.file(name)
-                self.ask(f"/pypi/simple/{name}/", 200, headers={"Accept": "text/html", "Accept-Encoding": "gzip"})
+                for accept in ("text/html", HTML):  # every form: each is kept by itself
+                    self.ask(f"/pypi/simple/{name}/", 200, headers={"Accept": accept, "Accept-Encoding": "gzip"})
             except (OSError, Wrong, http.client.HTTPException) as error:
                 self.soak.wrong.append(f"{time.strftime('%H:%M:%S')} pulling {name}: {type(error).__name__}: {error}")
             time.sleep(pause_s)
