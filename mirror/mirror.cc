@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kWorkers = 160;
 constexpr int kWaitingForUpstream = 128;
-constexpr size_t kRenderCacheBytes = 64u << 20;
+constexpr size_t kRenderCacheBytes = 32u << 20;
 
 std::vector<std::string> names_of(const std::vector<IndexConfig>& indexes) {
   std::vector<std::string> names;

@@ -9,7 +9,8 @@ namespace dae::mirror {
 namespace {
 
 constexpr size_t kDocumentLimitBytes = 256u << 20;
-constexpr size_t kHeldFiles = 40'000;  // of documents in memory, some 600 bytes each
+constexpr size_t kHeldFiles = 20'000;  // of documents in memory, some 600 bytes each
+constexpr size_t kOfADocument = 2;     // what it takes without its files, in files
 
 void touch_pages_with(Database& db, const Digest& digest) {
   Statement touch = db.prepare(
@@ -84,9 +85,9 @@ std::shared_ptr<const ProjectDocument> PageStore::document(Database& db, const s
   auto document = std::make_shared<const ProjectDocument>(parse_document(text, sha256));
   recent_.emplace_front(sha256, document);
   by_digest_[sha256] = recent_.begin();
-  held_files_ += document->page.files.size() + 1;
+  held_files_ += document->page.files.size() + kOfADocument;
   while (held_files_ > kHeldFiles && recent_.size() > 1) {
-    held_files_ -= recent_.back().second->page.files.size() + 1;
+    held_files_ -= recent_.back().second->page.files.size() + kOfADocument;
     by_digest_.erase(recent_.back().first);
     recent_.pop_back();
   }

@@ -8,8 +8,10 @@ namespace {
 
 constexpr size_t kFewBytes = 1024;  // it fits in one packet anyway
 
+constexpr size_t kOverheadBytes = 1024;  // of an entry: keys, nodes, validators; most pages are no larger themselves
+
 size_t held_bytes(const RenderedPage& page) {
-  return page.body.size() + page.gzipped.size();
+  return page.body.size() + page.gzipped.size() + kOverheadBytes;
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ void Owners::read() {
 }
 
 void Owners::read_one(const std::string& dist_info) {
-  const auto text = read_file_if_exists(layout_.root / layout_.site_packages() / dist_info / "RECORD");
+  auto text = read_file_if_exists(layout_.root / layout_.site_packages() / dist_info / "RECORD");
   if (!text) return;
   std::vector<std::pair<size_t, Row>> rows;
   const auto record = records_.emplace(dist_info, std::move(*text)).first;
