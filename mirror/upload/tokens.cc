@@ -33,9 +33,8 @@ Token read_token(const Statement& row) {
   Token token;
   token.id = row.text(0);
   token.grant.index = row.text(1);
-  for (const Value& project : parse_json(row.text(2), "catalog").root.as_array()) {
-    token.grant.projects.push_back(project.as_string());
-  }
+  const Document projects = parse_json(row.text(2), "catalog");
+  for (const Value& project : projects.root.as_array()) token.grant.projects.push_back(project.as_string());
   token.grant.note = row.text(3);
   token.created_ms = row.integer(4);
   token.grant.expires_ms = number(row, 5);

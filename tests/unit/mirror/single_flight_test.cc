@@ -63,7 +63,7 @@ TEST(Gate, TurnsAwayWhatDoesNotFit) {
 }
 
 TEST(RenderCache, RendersAgainOnlyForAnotherVersionOrALaterTime) {
-  RenderCache cache(100);
+  RenderCache cache(3000);  // two small pages
   int rendered = 0;
   const auto render = [&] { return std::string(40, static_cast<char>('a' + rendered++)); };
   const std::string first = cache.get("x", "1", 0, render)->etag;
@@ -80,7 +80,7 @@ TEST(RenderCache, RendersAgainOnlyForAnotherVersionOrALaterTime) {
 }
 
 TEST(RenderCache, LetsTheLeastRecentlyAskedGo) {
-  RenderCache cache(100);
+  RenderCache cache(3000);  // two small pages
   int rendered = 0;
   const auto render = [&] { return ++rendered, std::string(40, 'a'); };
   cache.get("x", "1", 0, render);
@@ -92,7 +92,7 @@ TEST(RenderCache, LetsTheLeastRecentlyAskedGo) {
   cache.get("y", "1", 0, render);
   EXPECT_EQ(rendered, 4);
   // Larger than the whole cache: answered, not kept.
-  EXPECT_EQ(cache.get("huge", "1", 0, [] { return std::string(1000, 'h'); })->body.size(), 1000u);
+  EXPECT_EQ(cache.get("huge", "1", 0, [] { return std::string(10'000, 'h'); })->body.size(), 10'000u);
 }
 
 }  // namespace
