@@ -27,19 +27,11 @@ struct Options {
 struct OpenStorage {
   OpenStorage(const MirrorPlace& place, Context& context)
       : config(place.read()),
-        catalog(existing(config.storage)),
+        catalog(existing_catalog(config)),
         pages(catalog),
         blobs(open_blob_store(config.storage / "blobs")),
         scope{config, catalog, pages, *blobs, context.clock, *context.events, [] { return StopSignal::requested(); }} {
     StopSignal::install();
-  }
-  static Path existing(const Path& storage) {
-    const Path catalog = storage / "catalog.db";
-    if (!exists(catalog)) {
-      throw Error(ErrorKind::not_found, "there is no mirror", storage.string(),
-                  "name it with `--config` or `--storage`");
-    }
-    return catalog;
   }
 
   mirror::MirrorConfig config;

@@ -83,7 +83,7 @@ int run_allow(const Options& options, Context& context) {
 
 int run_audit(const Options& options, Context& context) {
   if (options.last < 1) throw Error(ErrorKind::usage, "`--last` is at least 1");
-  mirror::Catalog catalog(options.place.read().storage / "catalog.db");
+  mirror::Catalog catalog(existing_catalog(options.place.read()));
   Value list = Value::array();
   Table table({"WHEN", "WHO", "WHAT", "INDEX", "SUBJECT", "UNTIL", "REASON"});
   for (const mirror::AuditEntry& entry : mirror::read_audit(catalog, options.index, options.last)) {

@@ -41,7 +41,7 @@ int run_change(mirror::FilesChange::Kind kind, const char* done, const Options& 
   }
   const mirror::MirrorConfig config = options.place.read();
   check_private(config, options);
-  mirror::Catalog catalog(config.storage / "catalog.db");
+  mirror::Catalog catalog(existing_catalog(config));
   mirror::PageStore pages(catalog);
   const auto files = mirror::change_files(pages, {kind, options.index, options.what, options.reason, who()},
                                           context.clock.wall_ms(), options.dry_run);

@@ -24,7 +24,7 @@ struct Options {
 
 // The catalog of a mirror: SQLite lets it be used beside a server.
 struct Opened {
-  explicit Opened(const Options& options) : config(options.place.read()), catalog(config.storage / "catalog.db") {}
+  explicit Opened(const Options& options) : config(options.place.read()), catalog(existing_catalog(config)) {}
   const mirror::IndexConfig* index(const std::string& name) const {
     const auto found = std::ranges::find(config.indexes, name, &mirror::IndexConfig::name);
     return found == config.indexes.end() ? nullptr : &*found;

@@ -29,10 +29,6 @@ std::string who() {
   return "somebody";
 }
 
-Path catalog_file(const Options& options) {
-  return options.place.read().storage / "catalog.db";
-}
-
 void check_index(const Options& options) {
   if (options.index.empty()) throw Error(ErrorKind::usage, "a token is for an index: `--index NAME`");
   if (options.place.config.empty()) return;  // the storage alone does not say which indexes there are
@@ -72,7 +68,7 @@ int run_create(const Options& options, Context& context) {
   check_index(options);
   const int64_t now_ms = context.clock.wall_ms();
   const mirror::TokenGrant grant = grant_of(options, now_ms);
-  mirror::Catalog catalog(catalog_file(options));
+  mirror::Catalog catalog(options.place.read().storage / "catalog.db");  // before a first `serve`, too
   const mirror::NewToken made = mirror::create_token(catalog, grant, who(), now_ms);
   if (context.globals.json) {
     context.print_json(Value::object({{"id", made.id}, {"token", made.secret}}));
@@ -106,7 +102,7 @@ std::string state_of(const mirror::Token& token, int64_t now_ms) {
 }
 
 int run_list(const Options& options, Context& context) {
-  mirror::Catalog catalog(catalog_file(options));
+  mirror::Catalog catalog(existing_catalog(options.place.read()));
   const auto tokens = mirror::list_tokens(catalog, options.index);
   if (context.globals.json) {
     Value all = Value::array();
@@ -131,7 +127,7 @@ int run_list(const Options& options, Context& context) {
 }
 
 int run_revoke(const Options& options, Context& context) {
-  mirror::Catalog catalog(catalog_file(options));
+  mirror::Catalog catalog(existing_catalog(options.place.read()));
   const bool revoked = mirror::revoke_token(catalog, options.id, who(), context.clock.wall_ms());
   context.say(fmt::format("token {} {}", options.id, revoked ? "revoked" : "was revoked before"));
   return 0;

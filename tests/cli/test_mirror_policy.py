@@ -148,6 +148,15 @@ indexes:
             self.assertIn(what, refused.err)
         self.assertEqual(self.dae("mirror", "audit", "-c", self.config, "--json").json(), [])
 
+    def test_a_mistyped_storage_is_named_and_not_made(self):
+        typo = self.work / "typo"
+        for words in (("audit",), ("status",), ("gc",), ("verify",), ("token", "list"), ("snapshots",), ("snapshot", "pypi"),
+                      ("promote", "pypi", "pypi")):
+            refused = self.dae("mirror", *words, "--storage", typo, code=None)
+            self.assertNotEqual(refused.code, 0, words)
+            self.assertIn("there is no mirror", refused.err, words)
+            self.assertFalse(typo.exists(), words)
+
 
 if __name__ == "__main__":
     unittest.main()

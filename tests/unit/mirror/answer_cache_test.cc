@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
-#include "fixture.h"
+#include "one_wheel.h"
 
 namespace dae::mirror {
 namespace {
@@ -12,24 +12,14 @@ namespace {
 using testing::FakeIndex;
 using testing::json_file;
 using testing::json_page;
+using testing::kJson;
+using testing::kWheelName;
 using testing::make_wheel;
 using testing::TestMirror;
 
-constexpr const char* kJson = "application/vnd.pypi.simple.v1+json";
 constexpr const char* kPage = "/pypi/simple/demo/";
-const std::string kWheelName = "demo-1.0-py3-none-any.whl";
 
-struct AnswerCaching : ::testing::Test {
-  AnswerCaching() {
-    upstream.set_file(kWheelName, wheel);
-    upstream.set_page("demo", json_page("demo", {json_file(kWheelName, sha256)}), kJson, "e1");
-  }
-  std::string wheel = make_wheel("demo", "1.0");
-  std::string sha256 = Digest::of(wheel).hex();
-  std::string path = "/packages/" + sha256.substr(0, 2) + "/" + sha256 + "/" + kWheelName;
-  FakeIndex upstream;
-  TestMirror mirror{upstream.simple_url()};
-};
+struct AnswerCaching : testing::OneWheel {};
 
 TEST_F(AnswerCaching, APageThatChangedUpstreamShowsWithItsRefresh) {
   const std::string before = mirror.get(kPage).body;

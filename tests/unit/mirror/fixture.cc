@@ -93,6 +93,20 @@ std::string json_page(const std::string& project, const std::vector<std::string>
          "]}";
 }
 
+void add_team_and_overlay(MirrorConfig& config, std::vector<std::string> claims) {
+  IndexConfig team;
+  team.name = "team";
+  team.mode = "private";
+  team.upstream = "";
+  team.frozen = true;
+  config.indexes.push_back(team);
+  IndexConfig all = team;
+  all.name = "all";
+  all.mode = "overlay";
+  all.overlay = {{"team", "pypi"}, std::move(claims), {}};
+  config.indexes.push_back(std::move(all));
+}
+
 TestMirror::TestMirror(const std::string& upstream, const std::function<void(MirrorConfig&)>& adjust)
     : config(default_mirror_config(dir.path() / "storage")), runner_(make_process_runner()) {
   HttpClientOptions options;

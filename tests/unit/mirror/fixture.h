@@ -56,6 +56,9 @@ class FakeIndex {
 std::string json_file(const std::string& name, const std::string& sha256, const std::string& extra = "");
 std::string json_page(const std::string& project, const std::vector<std::string>& files);
 
+// Adds the private index `team`, and over it and `pypi` the overlay `all`.
+void add_team_and_overlay(MirrorConfig& config, std::vector<std::string> claims);
+
 class TestMirror {
  public:
   explicit TestMirror(const std::string& upstream, const std::function<void(MirrorConfig&)>& adjust = {});

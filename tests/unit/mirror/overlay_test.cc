@@ -56,19 +56,7 @@ struct Overlay : ::testing::Test {
   using Names = std::vector<std::string>;
   FakeIndex upstream;
   TestMirror mirror{upstream.simple_url(), [](MirrorConfig& config) {
-                      IndexConfig team;
-                      team.name = "team";
-                      team.mode = "private";
-                      team.upstream = "";
-                      team.frozen = true;
-                      config.indexes.push_back(team);
-                      IndexConfig all;
-                      all.name = "all";
-                      all.mode = "overlay";
-                      all.upstream = "";
-                      all.frozen = true;
-                      all.overlay = {{"team", "pypi"}, {"acme-*", "internal"}, {}};
-                      config.indexes.push_back(all);
+                      testing::add_team_and_overlay(config, {"acme-*", "internal"});
                     }};
 };
 

@@ -4,7 +4,7 @@
 
 #include "base/hash.h"
 #include "base/strings.h"
-#include "fixture.h"
+#include "one_wheel.h"
 
 namespace dae::mirror {
 namespace {
@@ -12,26 +12,15 @@ namespace {
 using testing::FakeIndex;
 using testing::json_file;
 using testing::json_page;
+using testing::kJson;
+using testing::kWheelName;
 using testing::make_wheel;
 using testing::metadata_text;
 using testing::TestMirror;
 
-constexpr const char* kJson = "application/vnd.pypi.simple.v1+json";
 constexpr const char* kHtml = "text/html";
-const std::string kWheelName = "demo-1.0-py3-none-any.whl";
 
-// An index with one project `demo` of one wheel.
-struct PullThrough : ::testing::Test {
-  PullThrough() {
-    upstream.set_file(kWheelName, wheel);
-    upstream.set_page("demo", json_page("demo", {json_file(kWheelName, sha256)}), kJson, "e1");
-  }
-  std::string wheel = make_wheel("demo", "1.0");
-  std::string sha256 = Digest::of(wheel).hex();
-  std::string path = "/packages/" + sha256.substr(0, 2) + "/" + sha256 + "/" + kWheelName;
-  FakeIndex upstream;
-  TestMirror mirror{upstream.simple_url()};
-};
+struct PullThrough : testing::OneWheel {};
 
 std::vector<HttpResponse> get_at_once(TestMirror& mirror, const std::string& path, int clients) {
   std::vector<HttpResponse> responses(static_cast<size_t>(clients));

@@ -40,19 +40,7 @@ struct SitePolicy : ::testing::Test {
   FakeIndex upstream;
   TestMirror mirror{upstream.simple_url(), [](MirrorConfig& config) {
                       config.indexes[0].policy.cooldown_uploaded_ms = 86'400'000;
-                      IndexConfig team;
-                      team.name = "team";
-                      team.mode = "private";
-                      team.upstream = "";
-                      team.frozen = true;
-                      config.indexes.push_back(team);
-                      IndexConfig all;
-                      all.name = "all";
-                      all.mode = "overlay";
-                      all.upstream = "";
-                      all.frozen = true;
-                      all.overlay = {{"team", "pypi"}, {"acme-*"}, {}};
-                      config.indexes.push_back(all);
+                      testing::add_team_and_overlay(config, {"acme-*"});
                     }};
 };
 
