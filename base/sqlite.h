@@ -59,6 +59,9 @@ class Database {
   int64_t last_insert_id() const;
 
  private:
+  friend class ChangeRecorder;
+  friend void apply_changes(Database& database, std::string_view changes);
+  friend void replace_database(Database& database, const Path& from);
   explicit Database(sqlite3* db) : db_(db) {}
   sqlite3* db_ = nullptr;
 };

@@ -1,14 +1,17 @@
 #include "mirror/catalog.h"
 
-#include <string>
-#include <vector>
+#include <algorithm>
+#include <exception>
 
 #include "base/clock.h"
+#include "base/sqlite_changes.h"
 
 namespace dae::mirror {
 namespace {
 
 constexpr int64_t kLookEveryMs = 100;
+// Another process of this machine may be waiting for the log within its transaction.
+constexpr int kSharedBusyMs = 60'000;
 
 // `projects.revision` grows with every change of what a page says; rendered pages are cached by it. A project without a
 // `document` is not there.
@@ -218,15 +221,66 @@ CREATE TABLE sync_state(
   index_name TEXT PRIMARY KEY,
   state TEXT NOT NULL) WITHOUT ROWID;
 )sql",
+    // `freshness`: when this machine asked upstream for a page. `replica`: how far this copy of a shared catalog is.
+    R"sql(
+CREATE TABLE freshness(
+  index_name TEXT NOT NULL,
+  name TEXT NOT NULL,
+  fetched_ms INTEGER NOT NULL,
+  fresh_until_ms INTEGER NOT NULL,
+  PRIMARY KEY(index_name, name)) WITHOUT ROWID;
+INSERT INTO freshness SELECT index_name, name, fetched_ms, fresh_until_ms FROM projects;
+ALTER TABLE projects DROP COLUMN fetched_ms;
+ALTER TABLE projects DROP COLUMN fresh_until_ms;
+CREATE TABLE replica(
+  id INTEGER PRIMARY KEY CHECK(id = 1),
+  sequence INTEGER NOT NULL,
+  last TEXT NOT NULL,
+  log_bytes INTEGER NOT NULL);
+INSERT INTO replica VALUES(1, 0, '', 0);
+)sql",
 };
+
+int64_t data_version(Database& db) {
+  Statement version = db.prepare("PRAGMA data_version");
+  return version.step() ? version.integer(0) : 0;
+}
+
+std::vector<std::string> shared_tables(Database& db) {
+  std::vector<std::string> tables;
+  Statement rows = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
+  while (rows.step()) {
+    if (!is_local_table(rows.text(0))) tables.push_back(rows.text(0));
+  }
+  return tables;
+}
 
 }  // namespace
 
-Catalog::Catalog(const Path& file) : database_(Database::open(file, kMigrations)) {
-  database_.execute("PRAGMA foreign_keys = ON");
-  Statement version = database_.prepare("PRAGMA data_version");
-  if (version.step()) data_version_ = version.integer(0);
+const std::vector<std::string>& catalog_migrations() {
+  return kMigrations;
 }
+
+bool is_local_table(std::string_view table) {
+  static constexpr std::string_view kLocal[] = {"freshness", "replica", "uploads", "verify_mark"};
+  return std::ranges::find(kLocal, table) != std::end(kLocal);
+}
+
+struct Catalog::Waiting {
+  const std::function<void(Database&)>& body;
+  std::exception_ptr error = {};
+  bool done = false;  // with the write lock
+};
+
+Catalog::Catalog(const Path& file, CatalogLog* log) : database_(Database::open(file, kMigrations)), log_(log) {
+  database_.execute("PRAGMA foreign_keys = ON");
+  data_version_ = data_version(database_);
+  if (log_ == nullptr) return;
+  writer_ = Database::open(file, kMigrations, kSharedBusyMs);
+  shared_tables_ = shared_tables(*writer_);
+}
+
+Catalog::~Catalog() = default;
 
 uint64_t Catalog::generation() const {
   const int64_t now_ms = SystemClock().monotonic_ms();
@@ -244,16 +298,92 @@ void Catalog::look_for_other_writers() const {
     looked_ms_ = 0;
     return;
   }
-  Statement version = database_.prepare("PRAGMA data_version");
-  if (!version.step() || version.integer(0) == data_version_) return;
-  data_version_ = version.integer(0);
+  const int64_t version = data_version(database_);
+  if (version == data_version_) return;
+  data_version_ = version;
   ++generation_;
 }
 
-void Catalog::write(const std::function<void(Database&)>& body) {
-  std::lock_guard lock(mutex_);
-  database_.transaction([&] { body(database_); });
+void Catalog::note_own_write() {
+  if (writer_) {
+    std::lock_guard lock(mutex_);
+    data_version_ = data_version(database_);
+  }
   ++generation_;
+}
+
+void Catalog::write_local(const std::function<void(Database&)>& body) {
+  std::lock_guard turn(write_mutex_);
+  {
+    std::unique_lock lock(mutex_, std::defer_lock);
+    if (!writer_) lock.lock();
+    writing().transaction([&] { body(writing()); });
+  }
+  note_own_write();
+}
+
+void Catalog::write(const std::function<void(Database&)>& body) {
+  if (log_ == nullptr) {
+    write_local(body);
+    return;
+  }
+  Waiting own{body};
+  {
+    std::lock_guard lock(waiting_mutex_);
+    waiting_.push_back(&own);
+  }
+  std::lock_guard turn(write_mutex_);
+  if (!own.done) {
+    std::vector<Waiting*> batch;
+    {
+      std::lock_guard lock(waiting_mutex_);
+      batch.swap(waiting_);
+    }
+    write_together(batch);
+  }
+  if (own.error) std::rethrow_exception(own.error);
+}
+
+// With the write lock. What fails for all is everybody's error; a body that throws is undone alone.
+void Catalog::write_together(std::vector<Waiting*>& batch) {
+  for (Waiting* one : batch) one->done = true;
+  try {
+    const auto turn = log_->take_turn();
+    log_->catch_up(*writer_);
+    writer_->transaction([&] {
+      ChangeRecorder recorder(*writer_, shared_tables_);
+      for (Waiting* one : batch) {
+        writer_->execute("SAVEPOINT body");
+        try {
+          one->body(*writer_);
+        } catch (...) {
+          one->error = std::current_exception();
+          writer_->execute("ROLLBACK TO body");
+        }
+        writer_->execute("RELEASE body");
+      }
+      const std::string changes = recorder.changes();
+      if (!changes.empty()) log_->publish(*writer_, changes);
+    });
+  } catch (...) {
+    for (Waiting* one : batch) {
+      if (!one->error) one->error = std::current_exception();
+    }
+  }
+  note_own_write();
+}
+
+bool Catalog::follow() {
+  if (log_ == nullptr) return false;
+  std::lock_guard turn(write_mutex_);
+  const bool news = log_->catch_up(*writer_);
+  if (news) note_own_write();
+  return news;
+}
+
+void Catalog::maintain(const std::function<void(Database&)>& body) {
+  std::lock_guard turn(write_mutex_);
+  body(writing());
 }
 
 }  // namespace dae::mirror

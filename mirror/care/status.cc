@@ -47,8 +47,9 @@ void add_history(const CareScope& scope, IndexStatus& index) {
       index.revision = last.integer(0);
       index.changed_ms = last.integer(1);
     }
-    Statement due =
-        db.prepare("SELECT count(*) FROM projects WHERE index_name = ? AND document <> '' AND fresh_until_ms <= ?");
+    Statement due = db.prepare(
+        "SELECT count(*) FROM projects p LEFT JOIN freshness f ON f.index_name = p.index_name AND f.name = p.name "
+        "WHERE p.index_name = ? AND p.document <> '' AND ifnull(f.fresh_until_ms, 0) <= ?");
     due.bind(1, index.name).bind(2, scope.clock.wall_ms());
     if (index.mode == "pull-through" && due.step()) index.due_pages = due.integer(0);
     Statement synced = db.prepare(

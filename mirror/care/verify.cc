@@ -41,7 +41,7 @@ void write_mark(const CareScope& scope, const VerifyOptions& options, const Mark
                 const Hashed& hashed) {
   const Value counts =
       Value::object({{"blobs", mark.before.blobs + hashed.blobs}, {"bytes", mark.before.bytes + hashed.bytes}});
-  scope.catalog.write([&](Database& db) {
+  scope.catalog.write_local([&](Database& db) {
     db.prepare("INSERT OR REPLACE INTO verify_mark(id, position, started_ms, scope, counts) VALUES(1,?,?,?,?)")
         .bind(1, position)
         .bind(2, mark.started_ms)
@@ -52,7 +52,7 @@ void write_mark(const CareScope& scope, const VerifyOptions& options, const Mark
 }
 
 void remove_mark(Catalog& catalog) {
-  catalog.write([](Database& db) { db.execute("DELETE FROM verify_mark"); });
+  catalog.write_local([](Database& db) { db.execute("DELETE FROM verify_mark"); });
 }
 
 void take_out(const CareScope& scope, const Digest& digest) {

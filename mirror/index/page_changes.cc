@@ -169,14 +169,20 @@ void PageStore::store(const std::string& index, const std::string& project, cons
   std::vector<ProjectChange> changes;
   if (page.kind == UpstreamPage::Kind::absent) changes.push_back({project, std::nullopt});
   if (page.kind == UpstreamPage::Kind::page) changes.push_back({project, ProjectDocument{page.page, "", {}}});
-  change(index, changes, now_ms, "pull-through", [&](Database& db) {
-    db.prepare("UPDATE projects SET fetched_ms = ?, fresh_until_ms = ? WHERE index_name = ? AND name = ?")
-        .bind(1, now_ms)
-        .bind(2, fresh_until_ms)
-        .bind(3, index)
-        .bind(4, project)
+  const auto note_freshness = [&](Database& db) {
+    db.prepare("INSERT OR REPLACE INTO freshness(index_name, name, fetched_ms, fresh_until_ms) VALUES(?,?,?,?)")
+        .bind(1, index)
+        .bind(2, project)
+        .bind(3, now_ms)
+        .bind(4, fresh_until_ms)
         .run();
-    if (page.kind == UpstreamPage::Kind::unchanged) return;
+  };
+  if (page.kind == UpstreamPage::Kind::unchanged) {
+    catalog_.write_local(note_freshness);
+    return;
+  }
+  change(index, changes, now_ms, "pull-through", [&](Database& db) {
+    note_freshness(db);
     db.prepare("UPDATE projects SET etag = ?, last_modified = ? WHERE index_name = ? AND name = ?")
         .bind(1, page.etag)
         .bind(2, page.last_modified)

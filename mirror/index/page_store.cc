@@ -24,8 +24,9 @@ void touch_pages_with(Database& db, const Digest& digest) {
 std::optional<ProjectRow> PageStore::find(const std::string& index, const std::string& project) {
   return catalog_.read([&](Database& db) -> std::optional<ProjectRow> {
     Statement row = db.prepare(
-        "SELECT id, document, serial, etag, last_modified, fetched_ms, fresh_until_ms, revision FROM projects "
-        "WHERE index_name = ? AND name = ?");
+        "SELECT p.id, p.document, p.serial, p.etag, p.last_modified, ifnull(f.fetched_ms, 0), "
+        "ifnull(f.fresh_until_ms, 0), p.revision FROM projects p LEFT JOIN freshness f ON f.index_name = p.index_name "
+        "AND f.name = p.name WHERE p.index_name = ? AND p.name = ?");
     row.bind(1, index).bind(2, project);
     if (!row.step()) return std::nullopt;
     ProjectRow found;
@@ -71,10 +72,7 @@ std::shared_ptr<const ProjectDocument> PageStore::document(const Digest& digest)
 }
 
 std::shared_ptr<const ProjectDocument> PageStore::document(Database& db, const std::string& sha256) {
-  if (const auto held = by_digest_.find(sha256); held != by_digest_.end()) {
-    recent_.splice(recent_.begin(), recent_, held->second);
-    return held->second->second;
-  }
+  if (auto held = held_document(sha256)) return held;
   Statement row = db.prepare("SELECT gzipped FROM documents WHERE sha256 = ?");
   row.bind(1, sha256);
   if (!row.step()) throw Error(ErrorKind::not_found, "the catalog has no such document", sha256);
@@ -83,6 +81,8 @@ std::shared_ptr<const ProjectDocument> PageStore::document(Database& db, const s
     throw Error(ErrorKind::verification, "a document of the catalog is not what its name says", sha256);
   }
   auto document = std::make_shared<const ProjectDocument>(parse_document(text, sha256));
+  std::lock_guard lock(recent_mutex_);
+  if (by_digest_.contains(sha256)) return document;
   recent_.emplace_front(sha256, document);
   by_digest_[sha256] = recent_.begin();
   held_files_ += document->page.files.size() + kOfADocument;
@@ -94,10 +94,21 @@ std::shared_ptr<const ProjectDocument> PageStore::document(Database& db, const s
   return document;
 }
 
+std::shared_ptr<const ProjectDocument> PageStore::held_document(const std::string& sha256) {
+  std::lock_guard lock(recent_mutex_);
+  const auto held = by_digest_.find(sha256);
+  if (held == by_digest_.end()) return nullptr;
+  recent_.splice(recent_.begin(), recent_, held->second);
+  return held->second->second;
+}
+
 void PageStore::postpone(int64_t project_id, int64_t fresh_until_ms) {
-  catalog_.write([&](Database& db) {
-    Statement update = db.prepare("UPDATE projects SET fresh_until_ms = ? WHERE id = ?");
-    update.bind(1, fresh_until_ms).bind(2, project_id).run();
+  catalog_.write_local([&](Database& db) {
+    Statement upsert = db.prepare(
+        "INSERT INTO freshness(index_name, name, fetched_ms, fresh_until_ms) "
+        "SELECT index_name, name, 0, ?1 FROM projects WHERE id = ?2 "
+        "ON CONFLICT DO UPDATE SET fresh_until_ms = excluded.fresh_until_ms");
+    upsert.bind(1, fresh_until_ms).bind(2, project_id).run();
   });
 }
 

@@ -21,7 +21,7 @@ struct ProjectRow {
   std::string document;  // sha256; "" when it is not present
   int64_t serial = 0;    // upstream's (X-PyPI-Last-Serial); 0: not known
   std::string etag, last_modified;
-  int64_t fetched_ms = 0, fresh_until_ms = 0;
+  int64_t fetched_ms = 0, fresh_until_ms = 0;  // by this machine
   int64_t revision = 0;  // changes with whatever the page says
 };
 
@@ -95,9 +95,11 @@ class PageStore {
   int64_t change(const std::string& index, const std::vector<ProjectChange>& changes, int64_t now_ms,
                  const std::string& reason, const std::function<void(Database&)>& also);
   std::shared_ptr<const ProjectDocument> document(Database& db, const std::string& sha256);
+  std::shared_ptr<const ProjectDocument> held_document(const std::string& sha256);
 
   Catalog& catalog_;
-  // Documents that were asked for lately: they never change. Only with the catalog's lock.
+  // Documents that were asked for lately: they never change.
+  std::mutex recent_mutex_;
   using Recent = std::list<std::pair<std::string, std::shared_ptr<const ProjectDocument>>>;
   Recent recent_;
   std::unordered_map<std::string, Recent::iterator> by_digest_;

@@ -194,7 +194,7 @@ void Uploads::add(const std::string& repository, const std::string& id, Session&
   rename_path(chunk.file, dir_ / id / std::to_string(session.chunks));
   session.size_bytes += chunk.size_bytes;
   session.chunks += 1;
-  catalog_.write([&](Database& db) {
+  catalog_.write_local([&](Database& db) {
     Statement upsert = db.prepare(
         "INSERT INTO uploads(id, repository, size_bytes, chunks, updated_ms) VALUES(?,?,?,?,?) ON CONFLICT(id) DO "
         "UPDATE "
@@ -267,7 +267,7 @@ void Uploads::forget(const std::string& id) {
     first_chunks_.erase(id);
     if (fresh_.erase(id) > 0) return;
   }
-  catalog_.write([&](Database& db) { db.prepare("DELETE FROM uploads WHERE id = ?").bind(1, id).run(); });
+  catalog_.write_local([&](Database& db) { db.prepare("DELETE FROM uploads WHERE id = ?").bind(1, id).run(); });
   remove_all(dir_ / id);
 }
 

@@ -105,11 +105,12 @@ void Publisher::update_heads() {
   if (validators_.empty() && doubts_.empty()) return;
   on_step_("validators");
   catalog_.write([&](Database& db) {
-    Statement heads =
-        db.prepare("UPDATE projects SET etag = ?, last_modified = ?, fetched_ms = ? WHERE index_name = ? AND name = ?");
+    Statement heads = db.prepare("UPDATE projects SET etag = ?, last_modified = ? WHERE index_name = ? AND name = ?");
+    Statement fetched =
+        db.prepare("INSERT OR REPLACE INTO freshness(index_name, name, fetched_ms, fresh_until_ms) VALUES(?,?,?,0)");
     for (const auto& [project, validators] : validators_) {
-      heads.bind(1, validators.etag).bind(2, validators.last_modified).bind(3, clock_.wall_ms());
-      heads.bind(4, index_).bind(5, project).run();
+      heads.bind(1, validators.etag).bind(2, validators.last_modified).bind(3, index_).bind(4, project).run();
+      fetched.bind(1, index_).bind(2, project).bind(3, clock_.wall_ms()).run();
     }
     Statement doubt = db.prepare(
         "UPDATE projects SET serial = 0, etag = '', last_modified = '' "

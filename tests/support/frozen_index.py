@@ -269,7 +269,7 @@ def hold_pages():
     catalog = BENCH_DIR / "index" / "catalog.db"
     if catalog.exists():
         with sqlite3.connect(catalog) as connection:
-            connection.execute("UPDATE projects SET fresh_until_ms = ?", (int(time.time() * 1000) + 86_400_000,))
+            connection.execute("UPDATE freshness SET fresh_until_ms = ?", (int(time.time() * 1000) + 86_400_000,))
         connection.close()
 
 

@@ -1,6 +1,7 @@
 """The frozen index as one that announces no metadata and serves wheels with ranges: for each wheel whose metadata is kept
 a wheel-shaped file of a plausible size, mostly hole, with the real METADATA and central directory at its end. Nobody who
 resolves reads more; and thousands of real wheels would fill the disk."""
+import gzip
 import json
 import pathlib
 import sqlite3
@@ -47,7 +48,7 @@ def make():
     """The folder; made again when the frozen index has changed."""
     folder = frozen.BENCH_DIR / "ranged"
     catalog = sqlite3.connect(f"file:{frozen.BENCH_DIR / 'index' / 'catalog.db'}?mode=ro", uri=True)
-    stamp = json.dumps(catalog.execute("SELECT (SELECT count(*) FROM files), (SELECT count(*) FROM known), (SELECT sum(revision) FROM projects)").fetchone())
+    stamp = json.dumps(catalog.execute("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM known), (SELECT sum(revision) FROM projects)").fetchone())
     mark = folder / "complete"
     if mark.exists() and mark.read_text() == stamp:
         return folder
@@ -55,18 +56,18 @@ def make():
     blobs = frozen.BENCH_DIR / "index" / "blobs" / "sha256"
     # Two projects may not share a file name, and one project's names are unique.
     held = dict(catalog.execute("SELECT sha256, metadata_sha256 FROM known"))
-    for project, name in catalog.execute("SELECT id, name FROM projects WHERE present = 1").fetchall():
+    for name, gzipped in catalog.execute("SELECT p.name, d.gzipped FROM projects p JOIN documents d ON d.sha256 = p.document").fetchall():
         files = []
-        for file, sha256, requires_python, yanked, announced in catalog.execute(
-                "SELECT name, sha256, requires_python, yanked, metadata_sha256 FROM files WHERE project = ? ORDER BY position", (project,)):
-            entry = {"filename": file, "url": f"../../files/{file}", "hashes": {"sha256": sha256}, "yanked": bool(yanked)}
-            if requires_python:
-                entry["requires-python"] = requires_python
+        for listed in json.loads(gzip.decompress(gzipped))["files"]:
+            file, sha256 = listed["name"], listed["hashes"]["sha256"]
+            entry = {"filename": file, "url": f"../../files/{file}", "hashes": {"sha256": sha256}, "yanked": "yanked" in listed}
+            if "requires_python" in listed:
+                entry["requires-python"] = listed["requires_python"]
             files.append(entry)
             place = folder / "files" / file
             if place.exists():
                 continue
-            metadata = announced or held.get(sha256)
+            metadata = listed.get("metadata") or held.get(sha256)
             blob = blobs / sha256[:2] / sha256
             if metadata and file.endswith(".whl") and (blobs / metadata[:2] / metadata).exists():
                 distribution, version = file.split("-")[:2]
