@@ -24,6 +24,14 @@ struct Reach {
   std::string inward_host;    // but for this host
 };
 
+// AWS Signature Version 4 (aws4_request, signed headers), made anew for each attempt. A signed request follows no
+// redirect, its path has unreserved characters only (RFC 3986 section 2.3), and a `body_file` needs the field
+// x-amz-content-sha256. Never logged.
+struct RequestSigning {
+  std::string access_key, secret_key, session_token;
+  std::string region, service = "s3";
+};
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;
@@ -37,6 +45,10 @@ struct HttpRequest {
   Reach reach;
   std::string unix_socket;   // connect here instead of to the URL's host
   std::string bearer_token;  // sent as Authorization; never logged, dropped on cross-host redirects
+  std::optional<RequestSigning> signing;
+  // For what may not be done twice: no retries, and a connection of its own, as libcurl sends again by itself what a
+  // connection that it had kept open did not answer.
+  bool send_once = false;
   // Receives the body piece by piece instead of HttpResponse::body (only for 2xx). Called on the engine's thread; must
   // not block long; an exception ends the transfer and is rethrown by send(). After a retry it is called from the
   // first byte again, preceded by `on_restart`; without an `on_restart` nothing is retried once bytes were handed out.

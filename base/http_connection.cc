@@ -14,7 +14,6 @@ namespace dae {
 
 namespace {
 
-constexpr int64_t kLingerMs = 2'000;
 constexpr int kReadsPerTurn = 32;    // of 64 KiB: then the loop's other connections have their turn
 constexpr int kAnswersPerTurn = 32;  // to one client that sends its requests ahead
 constexpr size_t kKeptBufferBytes = 16 << 10;
@@ -93,6 +92,7 @@ void Connection::check_deadline(int64_t at_ms) {
 void Connection::begin_drain() {
   auto self = shared_from_this();
   if (is_idle()) read_some();
+  if (state_ == State::lingering) linger_until_ms_ = std::min(linger_until_ms_, home_.loop.now_ms() + kLingerIdleMs);
 }
 
 bool Connection::is_idle() const {
@@ -100,7 +100,7 @@ bool Connection::is_idle() const {
 }
 
 void Connection::abort() {
-  if (state_ != State::handling) return close();
+  if (!is_with_worker()) return close();
   gone_ = true;
   shutdown(watch_.fd(),
            SHUT_RDWR);  // wakes a stream that waits for the client; close() follows when the worker is done
@@ -198,7 +198,7 @@ void Connection::begin_header() {
   reported_ = false;
 }
 
-// False: answered already.
+// False: answered already, or not to be read on for now.
 bool Connection::on_header() {
   ServerRequest& request = work_->parser.request();
   request.remote = remote_;
@@ -221,12 +221,12 @@ bool Connection::on_header() {
     auto self = weak.lock();
     return !self || self->client_gone();
   };
-  if (!accept_body(*work_->route)) return false;
-  if (work_->parser.has_body()) {
-    state_ = State::body;
-    set_deadline(core_.options.idle_timeout_ms);
+  request.announced_bytes = work_->parser.content_length();
+  if (work_->route->admit) {
+    ask_for_admission();
+    return false;
   }
-  return true;
+  return accept_body(*work_->route);
 }
 
 // From the loop itself, before anything is decoded: a worker's wake-up and what a handler looks up cost several times
@@ -252,53 +252,10 @@ bool Connection::answer_known() {
   return true;
 }
 
-// False: answered already.
-bool Connection::accept_body(const Route& route) {
-  if (work_->parser.content_length().value_or(0) > route.body_limit_bytes) {
-    return refuse(413, "at most " + format_bytes(route.body_limit_bytes) + " are taken here");
-  }
-  if (!work_->parser.has_body() && !route.spool_body) return true;
-  try {
-    work_->body = std::make_unique<BodySink>(route, core_.options.spool_dir, &work_->parser.request());
-  } catch (const Error& error) {
-    log_error("cannot take an upload", {{"error", error.what()}});
-    return refuse(507, "there is no room for the upload");
-  }
-  work_->parser.on_body([this](std::string_view piece) {
-    int status = work_->body->take(piece);
-    if (status != 0) work_->parser.fail_with(status);
-    return status == 0;
-  });
-  if (work_->parser.expects_continue() && work_->in_pos == work_->in.size()) {
-    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    // The socket's buffer is empty before an answer, so a short write means that the client is in trouble.
-    if (send(watch_.fd(), kContinue.data(), kContinue.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(kContinue.size())) {
-      close();
-      return false;
-    }
-  }
-  return true;
-}
-
 void Connection::dispatch() {
   state_ = State::handling;
   deadline_ms_ = 0;
   core_.pool->submit([self = shared_from_this()] { self->handle(); });
-}
-
-// Answers from the loop itself. What is left of the request cannot be told from a next one, so the connection ends;
-// only a request that is complete and well-formed (404, 405) keeps it. Always false, for `return refuse(...)`.
-bool Connection::refuse(int status, std::string_view detail, const Headers& extra) {
-  bool complete =
-      state_ == State::header && work_->parser.error_status() == 0 && !work_->parser.has_body() && status != 408;
-  unread_input_ = !complete;
-  work_->body.reset();
-  ServerResponse response = ServerResponse::problem(status, lower(http_reason(status)), std::string(detail));
-  for (const auto& [name, value] : extra.fields()) response.headers.add(name, value);
-  ReplyContext context{core_.options.server_name, complete ? work_->parser.http_minor() : 1,
-                       complete && work_->parser.keep_alive() && !core_.draining};
-  start_reply(make_reply(work_->parser.request(), std::move(response), context));
-  return false;
 }
 
 void Connection::next_request() {
@@ -309,23 +266,6 @@ void Connection::next_request() {
   state_ = State::idle;
   set_deadline(core_.options.idle_timeout_ms);
   if (!reading_) read_some();
-}
-
-// Closing with unread bytes sends a reset, which may overtake the answer: read them away first, for a while.
-void Connection::linger() {
-  if (state_ != State::lingering) {
-    state_ = State::lingering;
-    shutdown(watch_.fd(), SHUT_WR);
-    set_deadline(kLingerMs);
-  }
-  for (int turn = 0; turn < kReadsPerTurn; ++turn) {
-    ssize_t got = recv(watch_.fd(), home_.scratch.data(), home_.scratch.size(), 0);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return close();
-    if (got < 0 && errno == EAGAIN) return;
-  }
-  home_.loop.post([self = shared_from_this()] {
-    if (self->state_ == State::lingering) self->linger();
-  });
 }
 
 void Connection::close() {

@@ -1,7 +1,8 @@
 #pragma once
 // One client's connection: bytes -> request -> worker -> answer -> next request. Internal to the HTTP server.
-// Everything runs on the connection's loop, but handle() and what it calls, which run on a worker while the loop keeps
-// its hands off (state `handling`): the loop then only sets `gone_` and shuts the socket down.
+// Everything runs on the connection's loop, but admit() and handle() and what they call, which run on a worker while
+// the loop keeps its hands off (states `admitting`, `handling`): the loop then only sets `gone_` and shuts the socket
+// down.
 #include <atomic>
 #include <condition_variable>
 #include <map>
@@ -21,6 +22,9 @@
 namespace dae {
 
 class Connection;
+
+// A client that was refused and sends nothing for so long is not waited for.
+inline constexpr int64_t kLingerIdleMs = 2'000;
 
 // What all connections of a server share.
 struct ServerCore {
@@ -75,7 +79,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void abort();
 
  private:
-  enum class State { idle, header, body, handling, writing, lingering, closed };
+  enum class State { idle, header, admitting, body, handling, writing, lingering, closed };
 
   // http_connection.cc
   void read_some();
@@ -88,15 +92,21 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void begin_header();
   bool on_header();
   bool answer_known();
-  bool accept_body(const Route& route);
   void dispatch();
-  bool refuse(int status, std::string_view detail, const Headers& extra = {});
   void next_request();
-  void linger();
   void close();
   void report_access();
+  bool is_with_worker() const { return state_ == State::admitting || state_ == State::handling; }
   bool wants_bytes() const { return state_ == State::idle || state_ == State::header || state_ == State::body; }
   void set_deadline(int64_t in_ms);
+
+  // http_connection_body.cc
+  void ask_for_admission();
+  void admit();  // worker
+  void go_on_after_admission();
+  bool accept_body(const Route& route);
+  bool refuse(int status, std::string_view detail, const Headers& extra = {});
+  void linger();
 
   // http_connection_write.cc
   void start_reply(Reply reply);
@@ -107,11 +117,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   uint64_t sendable() const;
   void wait_for_growth();
   void reply_sent();
-  void handle();                                // worker
-  ServerResponse run_handler();                 // worker
-  void stream_out();                            // worker
-  bool write_blocking(std::string_view bytes);  // worker
-  bool client_gone() const;                     // worker
+  void handle();                                                                                            // worker
+  ServerResponse run_handler();                                                                             // worker
+  std::optional<ServerResponse> guarded(const std::function<std::optional<ServerResponse>()>& make) const;  // worker
+  void stream_out();                                                                                        // worker
+  bool write_blocking(std::string_view bytes);                                                              // worker
+  bool client_gone() const;                                                                                 // worker
 
   ServerCore& core_;
   ServerLoop& home_;
@@ -120,6 +131,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   State state_ = State::header;
   std::atomic<bool> gone_{false};
   int64_t deadline_ms_ = 0;  // monotonic; 0: none
+  int64_t linger_until_ms_ = 0;
   int64_t request_started_ms_ = 0;
   bool reading_ = false;  // read_some() is on the stack and will go on by itself
   bool can_read_ = false, hung_up_ = false;

@@ -156,9 +156,14 @@ void Connection::handle() {
 }
 
 ServerResponse Connection::run_handler() {
+  return *guarded([this] { return std::optional(work_->route->handle(work_->parser.request())); });
+}
+
+// With what it throws as an answer.
+std::optional<ServerResponse> Connection::guarded(const std::function<std::optional<ServerResponse>()>& make) const {
   const ServerRequest& request = work_->parser.request();
   try {
-    return work_->route->handle(request);
+    return make();
   } catch (const Error& error) {
     ServerResponse response = problem_of(error);
     log(response.status >= 500 ? LogLevel::error : LogLevel::info, "a request failed",

@@ -110,6 +110,7 @@ void RequestParser::reset() {
   request.headers.clear();
   std::string().swap(request.body);
   request.body_file.clear();
+  request.announced_bytes.reset();
   request.body_size_bytes = 0;
   request.captures.clear();
   request.cancelled = nullptr;

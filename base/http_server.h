@@ -23,8 +23,9 @@ struct ServerRequest {
   std::string path;    // percent-decoded path without query; rejects NUL, and ".." segments are answered 400
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   Headers headers;
-  std::string body;  // complete for normal routes
-  Path body_file;    // set for routes with `spool_body`: the body is on disk, not in memory; removed after the handler
+  std::optional<uint64_t> announced_bytes;  // Content-Length
+  std::string body;                         // complete for normal routes
+  Path body_file;  // set for routes with `spool_body`: the body is on disk, not in memory; removed after the handler
   uint64_t body_size_bytes = 0;
   // The digest of `body_file`, computed while it came. Once, and only inside the handler; empty without such a file and
   // in requests made by tests.
@@ -79,6 +80,9 @@ struct Route {
   std::function<ServerResponse(const ServerRequest&)> handle;
   uint64_t body_limit_bytes = 1ull << 20;  // larger: 413 before it is read
   bool spool_body = false;                 // body to a temporary file in `spool_dir`
+  // Asked on a worker before a byte of the body is read and before `100 Continue` (RFC 9110 section 10.1.1). An answer
+  // (without `stream`) or an Error refuses the request; with a body it is the last of its connection.
+  std::function<std::optional<ServerResponse>(const ServerRequest&)> admit = {};
 };
 
 struct ServerOptions {
@@ -90,7 +94,8 @@ struct ServerOptions {
   int max_connections = 4096;
   int64_t header_timeout_ms = 30'000;
   int64_t idle_timeout_ms = 60'000;
-  Path spool_dir;  // default $TMPDIR or /tmp
+  int64_t linger_ms = 30'000;  // what a refused client still sends is read away: a reset might take the answer along
+  Path spool_dir;              // default $TMPDIR or /tmp
   std::string server_name = "dae";
   // Asked on an event loop about each GET and HEAD without a body, before routes are: nullptr, and the route's handler
   // is called on a worker. Must not block. Of the request only method, target, headers and remote are set.

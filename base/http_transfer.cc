@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/http_retry.h"
+#include "base/http_signing.h"
 #include "base/http_transfer_error.h"
 #include "base/inward_address.h"
 #include "base/log.h"
@@ -90,6 +91,8 @@ std::string safe_url(std::string_view url) {
 Transfer::Transfer(HttpRequest request, const TransferSettings& settings)
     : request_(std::move(request)), settings_(settings), subject_(safe_url(request_.url)) {
   https_ = parse_url(request_.url).scheme == "https";
+  if (request_.signing) make_signable(request_, subject_);
+  if (request_.send_once) request_.retries = 0;
   if (!request_.bearer_token.empty()) request_.headers.set("Authorization", "Bearer " + request_.bearer_token);
   check_fields(request_.headers, subject_);
   started_ms_ = now_ms();
@@ -131,6 +134,7 @@ bool Transfer::prepare(CURL* easy) {
     set_limits(easy);
     set_method(easy);
     set_headers(easy);
+    if (request_.signing) set_signing(easy, *request_.signing);
     return true;
   } catch (...) {
     fail(std::current_exception());
@@ -150,6 +154,7 @@ void Transfer::set_connection(CURL* easy) {
   // Waiting for a running handshake makes one HTTP/2 connection out of many; plain HTTP cannot share and must not wait.
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, https_ ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request_.send_once ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_NOPROXY, settings_.no_proxy.c_str());
@@ -160,7 +165,7 @@ void Transfer::set_connection(CURL* easy) {
   if (!request_.unix_socket.empty()) {
     curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.c_str());
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
-  } else if (!request_.headers.has("Authorization")) {
+  } else if (!request_.headers.has("Authorization") && !request_.signing) {
     curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_OPTIONAL));
   }
 }
@@ -214,10 +219,13 @@ void Transfer::set_headers(CURL* easy) {
   for (const auto& [name, value] : request_.headers.fields()) {
     append(value.empty() ? name + ";" : name + ": " + value);  // libcurl's form for a field without value
   }
-  // libcurl would name a form type for bodies that are none.
-  if (!request_.headers.has("Content-Type")) append("Content-Type:");
+  // libcurl would name a form type for bodies that are none. (And it would sign the field that this leaves out.)
+  if (!request_.signing && !request_.headers.has("Content-Type")) append("Content-Type:");
   decoding_ = false;
-  if (!request_.headers.has("Accept-Encoding")) {
+  if (request_.signing) {
+    // Not in our list, which is signed: gateways on the way write this field anew.
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "identity");
+  } else if (!request_.headers.has("Accept-Encoding")) {
     // A range, and a HEAD's Content-Length, are about the bytes as they are stored.
     decoding_ = !request_.headers.has("Range") && request_.method != "HEAD";
     if (decoding_) {

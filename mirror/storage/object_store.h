@@ -69,4 +69,8 @@ class ObjectStore {
   virtual void list(const std::string& prefix, const std::function<void(const ObjectInfo&)>& visit) = 0;
 };
 
+// Error bad_input when a store could not take it, or would read it differently: other characters than above, more than
+// 1000 of them, or an empty, `.` or `..` segment.
+void check_object_key(std::string_view key);
+
 }  // namespace dae::mirror

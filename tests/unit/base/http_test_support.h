@@ -61,6 +61,11 @@ class RawClient {
     return hear();
   }
   bool closed() const { return closed_; }
+  // The other side has reset the connection, or closed it for both directions.
+  bool broken() const {
+    pollfd state{fd_.get(), 0, 0};
+    return poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLHUP)) != 0;
+  }
   void hang_up() { fd_.reset(); }
 
  private:
