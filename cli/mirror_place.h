@@ -14,8 +14,4 @@ struct MirrorPlace {
   mirror::MirrorConfig read() const;
 };
 
-// The catalog of a mirror that is there: whoever only asks or changes makes none at a mistyped place. Throws Error
-// not_found.
-Path existing_catalog(const mirror::MirrorConfig& config);
-
 }  // namespace dae::cli

@@ -278,6 +278,8 @@ Catalog::Catalog(const Path& file, CatalogLog* log) : database_(Database::open(f
   if (log_ == nullptr) return;
   writer_ = Database::open(file, kMigrations, kSharedBusyMs);
   shared_tables_ = shared_tables(*writer_);
+  // What a power cut takes of the copy comes back from the log.
+  for (Database* db : {&database_, &*writer_}) db->execute("PRAGMA synchronous = NORMAL");
 }
 
 Catalog::~Catalog() = default;

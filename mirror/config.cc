@@ -6,6 +6,7 @@
 #include "mirror/config_values.h"
 #include "mirror/mirror.h"
 #include "mirror/policy/config.h"
+#include "mirror/storage/config.h"
 #include "mirror/sync/settings.h"
 #include "mirror/upload/config.h"
 
@@ -125,13 +126,8 @@ uint64_t parse_size(const Reader& reader, const Value& value) {
 
 MirrorConfig parse_mirror_config(const Document& document) {
   Reader reader(document);
-  const Value& storage = reader.required("storage");
-  if (storage.as_string().find("://") != std::string::npos) {
-    throw reader.error_at(storage, "storage other than a directory is not supported yet");
-  }
-  if (storage.as_string().empty()) throw reader.error_at(storage, "`storage` names no directory");
   MirrorConfig config;
-  config.storage = storage.as_string();
+  parse_storage(reader, config);
   if (const Value* listen = reader.optional("listen")) parse_listen(config, reader, *listen);
   if (const Value* indexes = reader.optional("indexes")) {
     if (!indexes->is_object()) throw reader.error_at(*indexes, "`indexes` must be a mapping of names to indexes");

@@ -1,12 +1,14 @@
 #include "mirror/mirror.h"
 
+#include <fmt/format.h>
+
 #include "base/clock.h"
-#include "mirror/catalog.h"
 #include "mirror/index/index_routes.h"
 #include "mirror/registry/registry_routes.h"
 #include "mirror/serving/access_log.h"
 #include "mirror/serving/limits.h"
 #include "mirror/site/site.h"
+#include "mirror/storage/storage.h"
 #include "mirror/upload/upload_routes.h"
 
 namespace dae::mirror {
@@ -28,14 +30,15 @@ class RunningMirror final : public Mirror {
       : config_(config.serving.read_only ? as_read_only(config) : config),
         clock_(clock),
         lock_(take_storage(config.storage)),
-        blobs_(open_blob_store(config.storage / "blobs")),
-        catalog_(config.storage / "catalog.db"),
+        storage_(open_storage(config_, clock, {.create = true, .follow = true})),
+        blobs_(storage_->blobs()),
+        catalog_(storage_->catalog()),
         pages_(catalog_),
         policies_(config.indexes, catalog_, pages_, clock),
         indexes_(make_indexes(transport, runner)),
-        files_(indexes_, pages_, *blobs_, metrics_, gate_, policies_),
+        files_(indexes_, pages_, blobs_, metrics_, gate_, policies_),
         registry_(catalog_, clock),
-        uploads_(catalog_, *blobs_, clock, config.storage / "uploads", config.file_limit_bytes),
+        uploads_(catalog_, blobs_, clock, config.storage / "uploads", config.file_limit_bytes),
         server_(start()) {}
 
   std::string url() const override { return server_->url(); }
@@ -100,9 +103,21 @@ class RunningMirror final : public Mirror {
                         return ServerResponse::text(200, "ok\n");
                       }});
     routes.push_back({.method = "GET", .pattern = "/metrics", .handle = [this](const ServerRequest&) {
-                        return ServerResponse::text(200, metrics_.render(*blobs_, clock_),
+                        return ServerResponse::text(200, metrics_.render(blobs_, clock_) + storage_metrics(),
                                                     "text/plain; version=0.0.4; charset=utf-8");
                       }});
+  }
+
+  // Only where there is a shared catalog that this machine may be behind.
+  std::string storage_metrics() const {
+    const auto state = storage_->state();
+    if (!state) return "";
+    return fmt::format(
+        "# HELP dae_mirror_catalog_sequence changes of the shared catalog that are known here\n"
+        "# TYPE dae_mirror_catalog_sequence counter\ndae_mirror_catalog_sequence {}\n"
+        "# HELP dae_mirror_catalog_looked_seconds since the shared catalog was last looked at\n"
+        "# TYPE dae_mirror_catalog_looked_seconds gauge\ndae_mirror_catalog_looked_seconds {:.3f}\n",
+        state->sequence, static_cast<double>(state->behind_ms) / 1000);
   }
 
   MirrorConfig config_;
@@ -110,8 +125,9 @@ class RunningMirror final : public Mirror {
   Metrics metrics_;
   Gate gate_{kWaitingForUpstream};
   FileLock lock_;
-  std::unique_ptr<BlobStore> blobs_;
-  Catalog catalog_;
+  std::unique_ptr<Storage> storage_;
+  BlobStore& blobs_;
+  Catalog& catalog_;
   PageStore pages_;
   Policies policies_;
   Indexes indexes_;
@@ -121,12 +137,12 @@ class RunningMirror final : public Mirror {
   RegistryStore registry_;
   Uploads uploads_;
   AnswerCache answers_{catalog_, clock_, config_.storage / "spool"};
-  IndexService index_service_{indexes_, pages_, files_, *blobs_, rendered_, answers_, policies_, snapshots_};
-  RegistryService registry_service_{registry_, uploads_, *blobs_, config_.file_limit_bytes, config_.sparse_manifests,
+  IndexService index_service_{indexes_, pages_, files_, blobs_, rendered_, answers_, policies_, snapshots_};
+  RegistryService registry_service_{registry_, uploads_, blobs_, config_.file_limit_bytes, config_.sparse_manifests,
                                     answers_};
-  Publisher publisher_{catalog_, pages_, *blobs_, clock_, names_of(config_.indexes)};
+  Publisher publisher_{catalog_, pages_, blobs_, clock_, names_of(config_.indexes)};
   UploadService upload_service_{catalog_, publisher_, clock_, config_.storage / "spool", config_.upload_limit_bytes};
-  SiteService site_service_{config_, catalog_, pages_, registry_, *blobs_, policies_, clock_};
+  SiteService site_service_{config_, catalog_, pages_, registry_, blobs_, policies_, clock_};
   std::unique_ptr<AccessLog> access_log_;
   std::unique_ptr<HttpServer> server_;  // last: handlers use all of the above
 };

@@ -32,9 +32,12 @@ struct IndexConfig {
   OverlayRules overlay = {};  // with mode "overlay" alone
 };
 
+struct SharedPlace;  // storage/storage.h
+
 struct MirrorConfig {
-  Path storage;
-  std::vector<IndexConfig> indexes;  // default: one, "pypi", upstream pip
+  Path storage;                                    // the folder; with `shared` the cache
+  std::shared_ptr<const SharedPlace> shared = {};  // several machines share a bucket
+  std::vector<IndexConfig> indexes;                // default: one, "pypi", upstream pip
   std::string address = "127.0.0.1";
   uint16_t port = 8400;
   uint64_t page_limit_bytes = 64ull << 20;

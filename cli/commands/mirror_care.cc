@@ -12,9 +12,13 @@
 #include "mirror/care/gc.h"
 #include "mirror/care/status.h"
 #include "mirror/care/verify.h"
+#include "mirror/storage/storage.h"
 
 namespace dae::cli {
 namespace {
+
+// A machine that follows the shared catalog is never this far behind.
+constexpr int64_t kLogKeptMs = 86'400'000;
 
 struct Options {
   MirrorPlace place;
@@ -27,17 +31,17 @@ struct Options {
 struct OpenStorage {
   OpenStorage(const MirrorPlace& place, Context& context)
       : config(place.read()),
-        catalog(existing_catalog(config)),
-        pages(catalog),
-        blobs(open_blob_store(config.storage / "blobs")),
-        scope{config, catalog, pages, *blobs, context.clock, *context.events, [] { return StopSignal::requested(); }} {
+        storage(mirror::open_storage(config, context.clock)),
+        pages(storage->catalog()),
+        scope{config, storage->catalog(), pages, storage->blobs(), context.clock, *context.events, [] {
+                return StopSignal::requested();
+              }} {
     StopSignal::install();
   }
 
   mirror::MirrorConfig config;
-  mirror::Catalog catalog;
+  std::unique_ptr<mirror::Storage> storage;
   mirror::PageStore pages;
-  std::unique_ptr<BlobStore> blobs;
   mirror::CareScope scope;
 };
 
@@ -60,9 +64,10 @@ int run_verify(const Options& options, Context& context) {
   verify.from_start = options.from_start;
   std::optional<mirror::Repairer> repairer;
   if (options.repair) {
-    repairer.emplace(storage.config, storage.pages, *storage.blobs, context.transport(), *context.runner);
+    repairer.emplace(storage.config, storage.pages, storage.storage->blobs(), context.transport(), *context.runner);
     verify.repairer = &*repairer;
   }
+  const auto alone = storage.storage->exclude("verify");
   const mirror::VerifyReport report = mirror::run_verify(storage.scope, verify);
   if (context.globals.json) {
     context.print_json(to_value(report));
@@ -83,7 +88,9 @@ int run_gc(const Options& options, Context& context) {
   mirror::GcOptions gc;
   gc.dry_run = options.dry_run;
   if (!options.grace.empty()) gc.grace_ms = parse_duration_ms(options.grace);
-  const mirror::GcReport report = mirror::run_gc(storage.scope, gc);
+  const auto alone = storage.storage->exclude("gc");
+  mirror::GcReport report = mirror::run_gc(storage.scope, gc);
+  if (!gc.dry_run) report.leftover_bytes += storage.storage->tidy(context.clock.wall_ms() - kLogKeptMs);
   if (context.globals.json) {
     context.print_json(to_value(report));
   } else {

@@ -11,6 +11,7 @@
 #include "cli/context.h"
 #include "cli/mirror_place.h"
 #include "mirror/policy/allowances.h"
+#include "mirror/storage/storage.h"
 
 namespace dae::cli {
 namespace {
@@ -66,7 +67,8 @@ int run_allow(const Options& options, Context& context) {
   request.allowance.advisories = options.advisories;
   request.who = who();
   request.reason = options.reason;
-  mirror::Catalog catalog(config.storage / "catalog.db");
+  const auto storage = mirror::open_storage(config, context.clock, {.create = true});
+  mirror::Catalog& catalog = storage->catalog();
   if (options.revoke) {
     mirror::revoke(catalog, request, now_ms);
   } else {
@@ -83,7 +85,8 @@ int run_allow(const Options& options, Context& context) {
 
 int run_audit(const Options& options, Context& context) {
   if (options.last < 1) throw Error(ErrorKind::usage, "`--last` is at least 1");
-  mirror::Catalog catalog(existing_catalog(options.place.read()));
+  const auto storage = mirror::open_storage(options.place.read(), context.clock);
+  mirror::Catalog& catalog = storage->catalog();
   Value list = Value::array();
   Table table({"WHEN", "WHO", "WHAT", "INDEX", "SUBJECT", "UNTIL", "REASON"});
   for (const mirror::AuditEntry& entry : mirror::read_audit(catalog, options.index, options.last)) {

@@ -7,6 +7,7 @@
 #include "cli/commands/commands.h"
 #include "cli/context.h"
 #include "cli/mirror_place.h"
+#include "mirror/storage/storage.h"
 #include "mirror/upload/removal.h"
 
 namespace dae::cli {
@@ -41,8 +42,8 @@ int run_change(mirror::FilesChange::Kind kind, const char* done, const Options& 
   }
   const mirror::MirrorConfig config = options.place.read();
   check_private(config, options);
-  mirror::Catalog catalog(existing_catalog(config));
-  mirror::PageStore pages(catalog);
+  const auto storage = mirror::open_storage(config, context.clock);
+  mirror::PageStore pages(storage->catalog());
   const auto files = mirror::change_files(pages, {kind, options.index, options.what, options.reason, who()},
                                           context.clock.wall_ms(), options.dry_run);
   if (context.globals.json) context.print_json(Value::strings(files));

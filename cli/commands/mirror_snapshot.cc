@@ -10,6 +10,7 @@
 #include "cli/mirror_place.h"
 #include "mirror/index/promotion.h"
 #include "mirror/index/snapshots.h"
+#include "mirror/storage/storage.h"
 #include "resolver/standards/names.h"
 
 namespace dae::cli {
@@ -22,9 +23,10 @@ struct Options {
   bool dry_run = false;
 };
 
-// The catalog of a mirror: SQLite lets it be used beside a server.
+// The storage of a mirror, beside whoever serves it.
 struct Opened {
-  explicit Opened(const Options& options) : config(options.place.read()), catalog(existing_catalog(config)) {}
+  Opened(const Options& options, Context& context)
+      : config(options.place.read()), storage(mirror::open_storage(config, context.clock)) {}
   const mirror::IndexConfig* index(const std::string& name) const {
     const auto found = std::ranges::find(config.indexes, name, &mirror::IndexConfig::name);
     return found == config.indexes.end() ? nullptr : &*found;
@@ -36,7 +38,8 @@ struct Opened {
     throw Error(ErrorKind::not_found, "this mirror has no such index", name, "it has " + known);
   }
   mirror::MirrorConfig config;
-  mirror::Catalog catalog;
+  std::unique_ptr<mirror::Storage> storage;
+  mirror::Catalog& catalog = storage->catalog();
   mirror::PageStore pages{catalog};
   mirror::Snapshots snapshots{catalog};
 };
@@ -50,7 +53,7 @@ Value to_value(const mirror::Snapshot& snapshot) {
 }
 
 int run_snapshot(const Options& options, Context& context) {
-  Opened mirror(options);
+  Opened mirror(options, context);
   mirror.required_index(options.index);
   const mirror::Snapshot made =
       mirror.snapshots.make(options.index, options.name, options.note, context.clock.wall_ms());
@@ -64,7 +67,7 @@ int run_snapshot(const Options& options, Context& context) {
 }
 
 int run_snapshots(const Options& options, Context& context) {
-  Opened mirror(options);
+  Opened mirror(options, context);
   if (!options.remove.empty()) {
     if (!mirror.snapshots.remove(options.remove)) {
       throw Error(ErrorKind::not_found, "there is no such snapshot", options.remove,
@@ -116,7 +119,7 @@ void print_promotion(const mirror::Promotion& promotion, const Options& options,
 }
 
 int run_promote(const Options& options, Context& context) {
-  Opened mirror(options);
+  Opened mirror(options, context);
   const mirror::IndexConfig& to = mirror.required_index(options.to);
   if (to.mode != "private") {
     throw Error(ErrorKind::refused, "only an index of mode `private` can be promoted to", options.to,
@@ -132,13 +135,12 @@ int run_promote(const Options& options, Context& context) {
   const mirror::Promotion promotion = mirror::plan_promotion(mirror.pages, snapshot ? snapshot->index : options.from,
                                                              revision, options.to, projects, &policies);
   if (!options.dry_run && !promotion.changes.empty()) {
-    const auto blobs = open_blob_store(mirror.config.storage / "blobs");
     mirror::Metrics metrics;
     std::optional<mirror::Upstream> upstream;
     if (from != nullptr && from->mode != "private" && !from->frozen && !context.globals.offline) {
       upstream.emplace(*from, mirror.config, context.transport(), *context.runner, metrics);
     }
-    mirror::fetch_missing(promotion, upstream ? &*upstream : nullptr, *blobs, *context.events);
+    mirror::fetch_missing(promotion, upstream ? &*upstream : nullptr, mirror.storage->blobs(), *context.events);
     mirror.pages.apply(options.to, promotion.changes, context.clock.wall_ms(), "promoted from " + options.from);
   }
   print_promotion(promotion, options, !options.dry_run, context);

@@ -9,6 +9,7 @@
 #include "cli/context.h"
 #include "cli/mirror_place.h"
 #include "mirror/config_values.h"
+#include "mirror/storage/storage.h"
 #include "mirror/upload/tokens.h"
 #include "resolver/standards/names.h"
 
@@ -68,7 +69,9 @@ int run_create(const Options& options, Context& context) {
   check_index(options);
   const int64_t now_ms = context.clock.wall_ms();
   const mirror::TokenGrant grant = grant_of(options, now_ms);
-  mirror::Catalog catalog(options.place.read().storage / "catalog.db");  // before a first `serve`, too
+  // Before a first `serve`, too.
+  const auto storage = mirror::open_storage(options.place.read(), context.clock, {.create = true});
+  mirror::Catalog& catalog = storage->catalog();
   const mirror::NewToken made = mirror::create_token(catalog, grant, who(), now_ms);
   if (context.globals.json) {
     context.print_json(Value::object({{"id", made.id}, {"token", made.secret}}));
@@ -102,7 +105,8 @@ std::string state_of(const mirror::Token& token, int64_t now_ms) {
 }
 
 int run_list(const Options& options, Context& context) {
-  mirror::Catalog catalog(existing_catalog(options.place.read()));
+  const auto storage = mirror::open_storage(options.place.read(), context.clock);
+  mirror::Catalog& catalog = storage->catalog();
   const auto tokens = mirror::list_tokens(catalog, options.index);
   if (context.globals.json) {
     Value all = Value::array();
@@ -127,7 +131,8 @@ int run_list(const Options& options, Context& context) {
 }
 
 int run_revoke(const Options& options, Context& context) {
-  mirror::Catalog catalog(existing_catalog(options.place.read()));
+  const auto storage = mirror::open_storage(options.place.read(), context.clock);
+  mirror::Catalog& catalog = storage->catalog();
   const bool revoked = mirror::revoke_token(catalog, options.id, who(), context.clock.wall_ms());
   context.say(fmt::format("token {} {}", options.id, revoked ? "revoked" : "was revoked before"));
   return 0;

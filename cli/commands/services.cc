@@ -5,9 +5,11 @@
 #include "base/log.h"
 #include "cli/commands/commands.h"
 #include "cli/context.h"
+#include "cli/mirror_place.h"
 #include "deployer/agent.h"
 #include "deployer/control.h"
 #include "mirror/mirror.h"
+#include "mirror/storage/storage.h"
 
 namespace dae::cli {
 namespace {
@@ -37,17 +39,14 @@ void wait_for_stop() {
 
 int run_mirror(const Options& options, Context& context) {
   StopSignal::install();
-  Path storage = options.storage.empty() ? data_dir() / "mirror" : Path(options.storage);
-  mirror::MirrorConfig config = options.config.empty() ? mirror::default_mirror_config(storage)
-                                                       : mirror::parse_mirror_config(read_yaml_file(options.config));
-  if (!options.storage.empty()) config.storage = storage;
+  mirror::MirrorConfig config = MirrorPlace{options.config, options.storage}.read();
   if (!options.upstream.empty())
     for (auto& index : config.indexes) index.upstream = options.upstream;
   if (!options.address.empty()) config.address = options.address;
   if (options.port >= 0) config.port = checked_port(options.port);
   auto mirror = mirror::start_mirror(config, context.transport(), *context.runner);
   announce(options.ready_file, mirror->url());
-  log_info("mirror listens", {{"url", mirror->url()}, {"storage", config.storage.string()}});
+  log_info("mirror listens", {{"url", mirror->url()}, {"storage", mirror::storage_text(config)}});
   wait_for_stop();
   mirror->drain(10'000);
   log_info("mirror stopped");
@@ -96,18 +95,18 @@ int run_agent_command(const Options& options, Context& context) {
 }  // namespace
 
 Command mirror_serve_command() {
-  return {"mirror serve", "serve the package index and the artifact registry", "Services",
-          [](CommandLine& line) -> Action {
-            auto options = std::make_shared<Options>();
-            options->port = -1;
-            line.option("-c,--config", options->config, "mirror.yaml");
-            line.option("--storage", options->storage, "folder for blobs and catalog");
-            line.option("--upstream", options->upstream, "`pip` (what pip would use here) or a simple index (a URL)");
-            line.option("--address", options->address, "address to listen on");
-            line.option("--port", options->port, "port; 0 lets the kernel choose, default 8400");
-            line.option("--ready-file", options->ready_file, "written with process id and URL once it listens");
-            return [options](Context& context) { return run_mirror(*options, context); };
-          }};
+  return {
+      "mirror serve", "serve the package index and the artifact registry", "Services", [](CommandLine& line) -> Action {
+        auto options = std::make_shared<Options>();
+        options->port = -1;
+        line.option("-c,--config", options->config, "mirror.yaml");
+        line.option("--storage", options->storage, "folder for blobs and catalog, or s3://bucket/prefix?endpoint=…");
+        line.option("--upstream", options->upstream, "`pip` (what pip would use here) or a simple index (a URL)");
+        line.option("--address", options->address, "address to listen on");
+        line.option("--port", options->port, "port; 0 lets the kernel choose, default 8400");
+        line.option("--ready-file", options->ready_file, "written with process id and URL once it listens");
+        return [options](Context& context) { return run_mirror(*options, context); };
+      }};
 }
 
 Command control_serve_command() {

@@ -82,7 +82,7 @@ CatalogHead parse_head(std::string_view text, const std::string& source) {
   }
   const Value* recent = value.find("recent");
   if (recent == nullptr || !recent->is_array()) throw damaged(source, "no list of recent entries");
-  for (const Value& one : recent->items()) head.recent.push_back(digest_of(one, source));
+  for (const Value& one : recent->as_array()) head.recent.push_back(digest_of(one, source));
   const bool told = head.recent.empty() == (head.sequence == 0);
   if (!told || head.recent.size() > kMostRecent || static_cast<int64_t>(head.recent.size()) > head.sequence ||
       head.base.sequence > head.sequence || head.base.log_bytes > head.log_bytes) {

@@ -130,7 +130,8 @@ void SharedCatalogLog::note_position(const Position& at) {
 
 bool SharedCatalogLog::catch_up(Database& copy) {
   const auto turn = turn_.lock();
-  if (!turn || known_under_ != turn->fence() || !head_) {
+  // While the right is held, nobody else replaces the head.
+  if (!turn || !turn->holds_for(0) || known_under_ != turn->fence() || !head_) {
     if (!read_head()) {
       if (position_of(copy).sequence > 0) {
         throw Error(ErrorKind::verification, "the shared catalog is gone", options_.place,

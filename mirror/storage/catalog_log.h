@@ -18,10 +18,10 @@
 namespace dae::mirror {
 
 struct CatalogLogOptions {
-  std::string place;   // the storage's URL, for messages
-  std::string writer;  // host and process
-  std::string lease;   // which lease it is; a storage that was written under another is refused
-  Path scratch_dir;    // where bases are fetched to
+  std::string place = {};   // the storage's URL, for messages
+  std::string writer = {};  // host and process
+  std::string lease = {};   // which lease it is; a storage that was written under another is refused
+  Path scratch_dir = {};    // where bases are fetched to
   // A base is made when the log since the last has this many entries or outgrows it.
   int64_t entries_between_bases = 512;
   int64_t least_log_bytes = 4 << 20;

@@ -7,6 +7,7 @@
 #include "base/table.h"
 #include "mirror/index/page_store.h"
 #include "mirror/policy/policies.h"
+#include "mirror/storage/storage.h"
 #include "mirror/sync/run.h"
 #include "mirror/sync/settings.h"
 #include "resolver/standards/names.h"
@@ -22,9 +23,14 @@ Explanation explain_project(const MirrorConfig& config, const IndexConfig& index
   out.index = index.name;
   out.project = resolver::normalize_name(project);
   std::set<std::pair<std::string, std::string>> listed;
-  const Path catalog_file = config.storage / "catalog.db";
-  Catalog catalog(exists(catalog_file) ? catalog_file : Path(":memory:"));
-  PageStore pages(catalog);
+  std::unique_ptr<Storage> storage;
+  std::optional<Catalog> nothing;
+  if (config.shared || exists(config.storage / "catalog.db")) {
+    storage = open_storage(config, clock);
+  } else {
+    nothing.emplace(":memory:");
+  }
+  PageStore pages(storage ? storage->catalog() : *nothing);
   if (const auto document = pages.document(index.name, out.project)) {
     out.listed_here = true;
     for (const resolver::IndexFile& one : document->page.files) listed.emplace(one.name, one.sha256);

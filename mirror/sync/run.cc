@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "mirror/care/runs.h"
 #include "mirror/policy/policies.h"
+#include "mirror/storage/storage.h"
 #include "mirror/sync/engine.h"
 #include "resolver/standards/names.h"
 
@@ -176,6 +177,7 @@ class Session {
     }
     on_step("note the run");
     run.finish(result_of(report), counts_of(report));
+    storage_->maintain();
     return report;
   }
 
@@ -204,12 +206,12 @@ class Session {
 
   void carry_out(std::vector<Task> tasks, bool conditional, SyncReport& report) {
     const auto flush = [this] {
-      if (options_.flush) sync_file_system(config_.storage);
+      if (options_.flush) storage_->flush();
     };
-    Publisher publisher(catalog_, pages_, *blobs_, flush, index_.name, clock_,
+    Publisher publisher(catalog_, pages_, blobs_, flush, index_.name, clock_,
                         [this](const char* step) { on_step(step); });
     EngineParts parts{
-        index_.name, upstream_, selector_,          settings_,   config_.file_limit_bytes, pages_, *blobs_, publisher,
+        index_.name, upstream_, selector_,          settings_,   config_.file_limit_bytes, pages_, blobs_, publisher,
         clock_,      events_,   options_.plan_only, conditional, options_.stop_requested};
     Engine(std::move(parts), std::move(tasks), report).run();
   }
@@ -226,9 +228,11 @@ class Session {
   const SyncSettings& settings_;
   const Selector selector_;
   const FileLock lock_;
-  Catalog catalog_{config_.storage / "catalog.db"};
+  const std::unique_ptr<Storage> storage_ = open_storage(config_, clock_, {.create = true, .blobs = Durability::none});
+  const std::unique_ptr<HeldLease> turn_ = storage_->exclude("sync-" + index_.name);
+  Catalog& catalog_ = storage_->catalog();
+  BlobStore& blobs_ = storage_->blobs();
   PageStore pages_{catalog_};
-  const std::unique_ptr<BlobStore> blobs_ = open_blob_store(config_.storage / "blobs", Durability::none);
   Metrics metrics_;
   Upstream upstream_;
 };
