@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/dir.h"
 #include "base/error.h"
 
 namespace dae {
@@ -16,7 +17,7 @@ namespace {
 
 constexpr mode_t kBlobMode = 0444;
 constexpr std::string_view kAside = ".removed";
-constexpr size_t kCopyBytes = 256 << 10;
+constexpr size_t kCopyBytes = 256 << 10, kHashBytes = 1 << 20;
 
 [[noreturn]] void fail(std::string_view action, const Path& path) {
   const int code = errno;
@@ -65,10 +66,16 @@ class DiskBlobStore final : public BlobStore {
     return info->size_bytes;
   }
 
+  std::optional<StoredBlob> find(const Digest& digest) const override {
+    const auto info = file_info(path(digest));
+    if (!info || !info->is_file()) return std::nullopt;
+    return StoredBlob{digest, info->size_bytes, info->mtime_ns / 1'000'000};
+  }
+
   std::string read(const Digest& digest, uint64_t limit_bytes) const override {
     try {
       std::string bytes = read_file(path(digest), limit_bytes);
-      if (durability_ == Durability::fsync || Digest::of(bytes) == digest) return bytes;
+      if (durability_ != Durability::none || Digest::of(bytes) == digest) return bytes;
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::not_found) throw;
     }
@@ -110,7 +117,12 @@ class DiskBlobStore final : public BlobStore {
   uint64_t tidy(int64_t since_ms) override;
   std::vector<StoredBlob> list(std::string_view first_two_digits) const override;
 
-  void for_each(const std::function<void(const Digest&, uint64_t)>& visit) const override {
+  bool verify(const Digest& digest, const std::function<void(uint64_t)>& on_bytes) const override;
+  void quarantine(const Digest& digest) override;
+  std::vector<StoredBlob> quarantined() const override { return list_in(quarantine_dir()); }
+  uint64_t forget_quarantined(int64_t since_ms) override;
+
+  void for_each(const Visit& visit) const override {
     for (const std::string& shard : list_dir(root_ / "sha256")) {
       const auto info = file_info(root_ / "sha256" / shard);
       if (!info || !info->is_dir()) continue;
@@ -127,7 +139,7 @@ class DiskBlobStore final : public BlobStore {
   // Flushes `staged` (in tmp/) and gives it its name. Order: bytes, then the name, then the directory.
   void store_file(const Path& staged, const Digest& digest) {
     set_mode(staged, kBlobMode);
-    const bool flush = durability_ == Durability::fsync;
+    const bool flush = durability_ != Durability::none;
     const Fd fd(flush ? ::open(staged.c_str(), O_RDONLY | O_CLOEXEC) : -1);
     if (flush && (!fd.valid() || ::fsync(fd.get()) != 0)) fail("flush", staged);
     const Path final_path = path(digest);
@@ -137,12 +149,15 @@ class DiskBlobStore final : public BlobStore {
       new_shard = ::mkdir(final_path.parent_path().c_str(), 0755) == 0;
       rename_path(staged, final_path);
     }
-    if (!flush) return;
+    if (durability_ != Durability::fsync) return;
     fsync_dir(final_path.parent_path());
     if (new_shard) fsync_dir(root_ / "sha256");
   }
 
  private:
+  Path quarantine_dir() const { return root_.parent_path() / "quarantine"; }
+  static std::vector<StoredBlob> list_in(const Path& dir);
+
   Path root_;
   Durability durability_;
 };
@@ -245,14 +260,62 @@ uint64_t DiskBlobStore::tidy(int64_t since_ms) {
 }
 
 std::vector<StoredBlob> DiskBlobStore::list(std::string_view first_two_digits) const {
+  return list_in(root_ / "sha256" / first_two_digits);
+}
+
+std::vector<StoredBlob> DiskBlobStore::list_in(const Path& dir) {
   std::vector<StoredBlob> found;
-  const Path shard = root_ / "sha256" / first_two_digits;
-  for (const std::string& name : list_dir(shard)) {
+  for (const std::string& name : list_dir(dir)) {
     if (!Digest::is_valid(name)) continue;
-    const auto info = file_info(shard / name);
+    const auto info = file_info(dir / name);
     if (info && info->is_file()) found.push_back({Digest::parse(name), info->size_bytes, info->mtime_ns / 1'000'000});
   }
   return found;
+}
+
+// For who verifies all, the kernel's copy is dropped before, so that it is the disk that is verified, and after, so
+// that what others need stays in memory instead.
+bool DiskBlobStore::verify(const Digest& digest, const std::function<void(uint64_t)>& on_bytes) const {
+  const Path file = path(digest);
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid() && errno == ENOENT) return false;
+  if (!fd.valid()) fail("open", file);
+  if (on_bytes) ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+  ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  Sha256 hash;
+  std::vector<char> buffer(kHashBytes);
+  while (true) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EIO) return false;
+    if (got < 0) fail("read", file);
+    if (got == 0) break;
+    hash.update({buffer.data(), static_cast<size_t>(got)});
+    if (on_bytes) on_bytes(static_cast<uint64_t>(got));
+  }
+  if (on_bytes) ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+  return hash.finish() == digest;
+}
+
+void DiskBlobStore::quarantine(const Digest& digest) {
+  make_dirs(quarantine_dir());
+  try {
+    rename_path(path(digest), quarantine_dir() / digest.hex());
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::not_found) throw;  // somebody else took it
+    return;
+  }
+  // The time it was taken, not when the bytes were written.
+  Dir::open(quarantine_dir()).touch(digest.hex().c_str());
+}
+
+uint64_t DiskBlobStore::forget_quarantined(int64_t since_ms) {
+  uint64_t freed_bytes = 0;
+  for (const StoredBlob& blob : quarantined()) {
+    if (blob.touched_ms >= since_ms) continue;
+    if (remove_file(quarantine_dir() / blob.digest.hex())) freed_bytes += blob.size_bytes;
+  }
+  return freed_bytes;
 }
 
 }  // namespace
@@ -265,8 +328,14 @@ Digest BlobStore::put(std::string_view bytes) {
   return blob->commit(digest);
 }
 
-bool BlobStore::verify(const Digest& digest) const {
-  return has(digest) && sha256_file(path(digest)) == digest;
+void BlobStore::adopt_parts(const std::map<Digest, Path>& parts) {
+  for (const auto& [digest, part] : parts) {
+    try {
+      adopt_part(part, digest);
+    } catch (const Error&) {
+      if (!has(digest)) throw;
+    }
+  }
 }
 
 std::unique_ptr<BlobStore> open_blob_store(const Path& root, Durability durability) {

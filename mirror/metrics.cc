@@ -44,7 +44,7 @@ Metrics::BlobCount Metrics::count_blobs(const BlobStore& blobs, const Clock& clo
     if (counted_ms_ >= 0 && clock.monotonic_ms() - counted_ms_ < kBlobCountMaxAgeMs) return blob_count_;
   }
   BlobCount count;
-  blobs.for_each([&](const Digest&, uint64_t size_bytes) {
+  blobs.for_each_near([&](const Digest&, uint64_t size_bytes) {
     count.blobs += 1;
     count.bytes += size_bytes;
   });

@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "mirror/care/old_rows.h"
-#include "mirror/care/quarantine.h"
 #include "mirror/care/runs.h"
 
 namespace dae::mirror {
@@ -36,7 +35,7 @@ class Collection {
     sweep(live);
     if (scope_.stop()) return report_;
     report_.rows += remove_learned(scope_, live, report_.dry_run);
-    if (!report_.dry_run) report_.quarantine_bytes = Quarantine(scope_.config.storage).forget(removed_before_ms_);
+    if (!report_.dry_run) report_.quarantine_bytes = scope_.blobs.forget_quarantined(removed_before_ms_);
     report_.finished = !scope_.stop();
     return report_;
   }

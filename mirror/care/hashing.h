@@ -12,9 +12,6 @@ struct Hashed {
   uint64_t blobs = 0, bytes = 0;
 };
 
-// False: its bytes are not what the name says, or the disk cannot read them. True for what is gone meanwhile.
-bool hash_blob(const Path& file, const Digest& digest, const std::function<void(uint64_t)>& on_bytes);
-
 // Ends when the queue does, or soon after scope.stop(). `on_wrong` is called by one thread at a time, and so is
 // `on_mark`, with a position up to which all is done and what was hashed; it is called at the end, too.
 Hashed hash_all(const CareScope& scope, const VerifyOptions& options, BlobQueue& queue,

@@ -65,8 +65,8 @@ std::optional<std::set<std::string>> named_by_manifests(const CareScope& scope,
 }
 
 bool is_untouched(const BlobStore& blobs, const Digest& digest, int64_t since_ms) {
-  const auto info = file_info(blobs.path(digest));
-  return !info || info->mtime_ns / 1'000'000 < since_ms;
+  const auto blob = blobs.find(digest);
+  return !blob || blob->touched_ms < since_ms;
 }
 
 uint64_t remove_from(const CareScope& scope, const std::string& repository, int64_t untouched_since_ms, bool dry_run) {

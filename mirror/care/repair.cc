@@ -36,6 +36,7 @@ Upstream* Repairer::upstream(const std::string& index) {
 }
 
 bool Repairer::repair(const Digest& digest, const std::vector<Lister>& listed_by, std::string& why_not) {
+  if (blobs_.touch(digest)) return true;  // this machine's cache may have what an object store has lost
   why_not = "no index with an upstream lists it";
   for (const Lister& lister : listed_by) {
     if (lister.former || lister.index.empty() || upstream(lister.index) == nullptr) continue;

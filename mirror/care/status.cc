@@ -7,7 +7,6 @@
 #include <map>
 
 #include "base/log.h"
-#include "mirror/care/quarantine.h"
 
 namespace dae::mirror {
 namespace {
@@ -145,9 +144,10 @@ MirrorStatus read_status(const CareScope& scope) {
   }
   add_held(scope, status);
   add_registry(scope, status);
-  const Quarantine quarantine(scope.config.storage);
-  status.quarantined_blobs = quarantine.list().size();
-  status.quarantined_bytes = quarantine.size_bytes();
+  for (const StoredBlob& blob : scope.blobs.quarantined()) {
+    status.quarantined_blobs += 1;
+    status.quarantined_bytes += blob.size_bytes;
+  }
   const auto space = std::filesystem::space(scope.config.storage);
   status.disk_bytes = space.capacity;
   status.disk_free_bytes = space.available;

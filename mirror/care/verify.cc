@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "mirror/care/hashing.h"
-#include "mirror/care/quarantine.h"
+#include "mirror/care/live_blobs.h"
 #include "mirror/care/runs.h"
 #include "mirror/sync/settings.h"
 
@@ -56,7 +56,7 @@ void remove_mark(Catalog& catalog) {
 }
 
 void take_out(const CareScope& scope, const Digest& digest) {
-  Quarantine(scope.config.storage).take(scope.blobs, digest);
+  scope.blobs.quarantine(digest);
   log_error("a blob is not what its name says", {{"sha256", digest.hex()}, {"moved_to", "quarantine"}});
   warning(scope.events, "blob " + digest.hex() + " is corrupt: moved to quarantine");
 }
@@ -73,14 +73,23 @@ bool holds_everything(const IndexConfig& index) {
   return index.mode == "sync" && (!index.sync || !index.sync->on_demand);
 }
 
-// Files that pages list and that only we can have: nobody fetches them when they are asked for.
+// A copy in a cache of this machine is not the store's.
+bool lacks(const BlobStore& blobs, const Digest& digest) {
+  return !blobs.find(digest) || !blobs.has(digest);
+}
+
+// Files that pages list and that only we can have: nobody fetches them when they are asked for. The store is asked for
+// its list, and for single blobs only when they are not in it: far fewer requests, where it is an object store.
 void add_missing_files(const CareScope& scope, std::set<Digest>& missing) {
+  LiveBlobs held;
+  scope.blobs.for_each([&](const Digest& digest, uint64_t) { held.add(digest); });
+  held.seal();
   for (const IndexConfig& index : scope.config.indexes) {
     for_each_project(scope.catalog, scope.pages, index.name, [&](const std::string&, const ProjectDocument& document) {
       for (const resolver::IndexFile& file : document.page.files) {
         if (!holds_everything(index) && !file.url.empty()) continue;
         const Digest digest = Digest::parse(file.sha256);
-        if (!scope.blobs.has(digest)) missing.insert(digest);
+        if (!held.contains(digest) && lacks(scope.blobs, digest)) missing.insert(digest);
       }
     });
   }
@@ -95,15 +104,15 @@ void add_missing_of_registry(const CareScope& scope, std::set<Digest>& missing) 
     while (rows.step()) names.push_back(rows.text(0));
   });
   for (const std::string& name : names) {
-    if (!scope.blobs.has(Digest::parse(name))) missing.insert(Digest::parse(name));
+    if (lacks(scope.blobs, Digest::parse(name))) missing.insert(Digest::parse(name));
   }
 }
 
 // What runs before this one put into quarantine counts as long as the store lacks it.
 std::vector<Damage> find_damages(const CareScope& scope) {
   std::set<Digest> corrupt, missing;
-  for (const Digest& digest : Quarantine(scope.config.storage).list()) {
-    if (!scope.blobs.has(digest)) corrupt.insert(digest);
+  for (const StoredBlob& blob : scope.blobs.quarantined()) {
+    if (lacks(scope.blobs, blob.digest)) corrupt.insert(blob.digest);
   }
   add_missing_files(scope, missing);
   add_missing_of_registry(scope, missing);

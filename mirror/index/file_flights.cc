@@ -29,7 +29,7 @@ void FileFlights::fly(const std::shared_ptr<Flight>& flight, const Digest& diges
   try {
     if (*stop_) throw Error(ErrorKind::interrupted, "the mirror stops", digest.oci());
     // Whoever asked may have looked just before an earlier flight landed.
-    if (!blobs_.has(digest)) fetch(watch_of(flight));
+    if (!blobs_.is_near(digest)) fetch(watch_of(flight));
   } catch (...) {
     error = std::current_exception();
   }

@@ -1,5 +1,6 @@
 #pragma once
-// Files on their way from upstreams: one fetch each, however many ask, and all of them read it while it comes.
+// Files on their way from upstreams or an object store: one fetch each, however many ask, and all of them read it while
+// it comes.
 #include <atomic>
 #include <condition_variable>
 #include <exception>
@@ -24,7 +25,8 @@ class FileFlights {
   explicit FileFlights(const BlobStore& blobs);
   ~FileFlights();
 
-  // Waits for the first bytes. nullptr: the file is whole, in the blob store. Throws what `fetch` threw before them.
+  // Waits for the first bytes. nullptr: the file is whole, in the blob store and near. Throws what `fetch` threw before
+  // them.
   std::shared_ptr<GrowingFile> open(const Digest& digest, Fetch fetch);
   // Waits for all of it.
   void complete(const Digest& digest, Fetch fetch);

@@ -50,19 +50,27 @@ int64_t FileStore::offered_until_ms(const Digest& digest, const std::string& nam
 bool FileStore::holds(const Listed& listed, const Digest& digest) {
   const auto held = blobs_.size_bytes(digest);
   if (!held || !listed.row.size_bytes || *held == *listed.row.size_bytes) return held.has_value();
-  if (blobs_.verify(digest)) return true;
-  log_error("a blob is not what its name says",
-            {{"sha256", digest.hex()}, {"project", listed.row.project}, {"moved_to", "quarantine"}});
-  quarantine_beside(blobs_).take(blobs_, digest);
-  return false;
+  return !quarantine_if_wrong(blobs_, digest) && blobs_.has(digest);
+}
+
+Path FileStore::path(const Digest& held) {
+  try {
+    return blobs_.path(held);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::verification) throw;
+    quarantine_if_wrong(blobs_, held);
+    throw Error(ErrorKind::network, "the bytes kept of this file are wrong", held.oci(), "ask again")
+        .because(error.what());
+  }
 }
 
 std::shared_ptr<GrowingFile> FileStore::open(const Digest& digest, const std::string& name) {
   const Listed listed = find(digest, name);
-  if (holds(listed, digest)) return nullptr;
-  if (listed.index->frozen()) throw not_kept(name);
+  const bool held = holds(listed, digest);
+  if (held && blobs_.is_near(digest)) return nullptr;
+  if (!held && listed.index->frozen()) throw not_kept(name);
   const Gate::Pass pass(gate_);
-  return file_flights_.open(digest, fetch_of(listed, digest));
+  return file_flights_.open(digest, fetch_of(listed, digest, name));
 }
 
 std::optional<uint64_t> FileStore::size_bytes(const Digest& digest, const std::string& name) {
@@ -74,20 +82,37 @@ std::optional<uint64_t> FileStore::size_bytes(const Digest& digest, const std::s
 
 Digest FileStore::package(const Digest& digest, const std::string& name) {
   const Listed listed = find(digest, name);
-  if (holds(listed, digest)) return digest;
-  if (listed.index->frozen()) throw not_kept(name);
+  const bool held = holds(listed, digest);
+  if (held && blobs_.is_near(digest)) return digest;
+  if (!held && listed.index->frozen()) throw not_kept(name);
   const Gate::Pass pass(gate_);
-  file_flights_.complete(digest, fetch_of(listed, digest));
+  file_flights_.complete(digest, fetch_of(listed, digest, name));
   return digest;
 }
 
-FileFlights::Fetch FileStore::fetch_of(const Listed& listed, const Digest& digest) {
-  return [this, listed, digest](const FileWatch& watch) {
+FileFlights::Fetch FileStore::fetch_of(const Listed& listed, const Digest& digest, const std::string& name) {
+  return [this, listed, digest, name](const FileWatch& watch) {
+    if (bring(digest, watch)) return;
+    if (listed.index->frozen()) throw not_kept(name);
     if (!listed.index->upstream().fetch_file(listed.row.url, digest, listed.row.size_bytes, blobs_, watch)) {
       throw Error(ErrorKind::not_found, "upstream lists this file but does not have it", redact_url(listed.row.url));
     }
     if (!listed.row.size_bytes) pages_.learn_size(digest, blobs_.size_bytes(digest).value_or(0));
   };
+}
+
+// False: the store does not have it, or had other bytes, which are out of the way now.
+bool FileStore::bring(const Digest& digest, const FileWatch& watch) {
+  try {
+    if (!blobs_.has(digest)) return false;
+    blobs_.bring(digest, watch);
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::not_found) return false;
+    if (error.kind() != ErrorKind::verification) throw;
+    quarantine_if_wrong(blobs_, digest);
+    return false;
+  }
 }
 
 Digest FileStore::metadata(const Digest& digest, const std::string& name) {
@@ -148,10 +173,10 @@ std::optional<Digest> FileStore::fetched_metadata(const Listed& listed, const st
 }
 
 Digest FileStore::extracted_metadata(const Listed& listed, const Digest& digest, const std::string& name) {
-  if (!blobs_.has(digest)) file_flights_.complete(digest, fetch_of(listed, digest));
+  if (!blobs_.has(digest)) file_flights_.complete(digest, fetch_of(listed, digest, name));
   std::string text;
   try {
-    text = read_wheel_metadata(blobs_.path(digest), name);
+    text = read_wheel_metadata(path(digest), name);
   } catch (const Error& error) {
     throw Error(ErrorKind::network, "upstream's wheel has no metadata that can be read", name).because(error.what());
   }

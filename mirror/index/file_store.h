@@ -25,10 +25,13 @@ class FileStore {
         gate_(gate),
         policies_(policies),
         file_flights_(blobs) {}
-  // The file as soon as some of it is here. nullptr: it is whole, the blob of its digest.
+  // The file as soon as some of it is here. nullptr: it is whole, the blob of its digest, and near.
   std::shared_ptr<GrowingFile> open(const Digest& digest, const std::string& name);
   // What the index, or the blob, says of the size of a file that package() would answer with.
   std::optional<uint64_t> size_bytes(const Digest& digest, const std::string& name);
+  // A blob that is there, as a file. Other bytes found in its place: Error network, and the next request finds them
+  // gone.
+  Path path(const Digest& held);
   // The digest of the blob that holds the answer; it is there.
   Digest package(const Digest& digest, const std::string& name);
   Digest metadata(const Digest& digest, const std::string& name);
@@ -45,7 +48,8 @@ class FileStore {
   };
   Listed find(const Digest& digest, const std::string& name);
   bool holds(const Listed& listed, const Digest& digest);
-  FileFlights::Fetch fetch_of(const Listed& listed, const Digest& digest);
+  FileFlights::Fetch fetch_of(const Listed& listed, const Digest& digest, const std::string& name);
+  bool bring(const Digest& digest, const FileWatch& watch);
   Digest pull_provenance(const Listed& listed, const Digest& digest, const std::string& name, const std::string& url);
   Digest pull_metadata(const Digest& digest, const std::string& name);
   std::optional<Digest> announced_metadata(const Listed& listed);

@@ -233,11 +233,11 @@ void attach_package(IndexService& service, const ServerRequest& request, const D
                     ServerResponse* response) {
   if (request.method == "HEAD") {
     const auto size_bytes = service.files.size_bytes(digest, file);
-    if (size_bytes && !service.blobs.has(digest)) response->growing = std::make_shared<GrowingFile>(*size_bytes);
+    if (size_bytes && !service.blobs.is_near(digest)) response->growing = std::make_shared<GrowingFile>(*size_bytes);
   } else if (reaches_the_end(request)) {
     response->growing = service.files.open(digest, file);
   }
-  if (!response->growing) response->file = service.blobs.path(service.files.package(digest, file));
+  if (!response->growing) response->file = service.files.path(service.files.package(digest, file));
 }
 
 bool has_suffix(const std::string& file, std::string_view suffix) {
@@ -246,7 +246,7 @@ bool has_suffix(const std::string& file, std::string_view suffix) {
 
 // What was never announced with a hash may still be replaced by what upstream announces later.
 void attach_sidecar(IndexService& service, const Digest& held, const char* type, ServerResponse* response) {
-  response->file = service.blobs.path(held);
+  response->file = service.files.path(held);
   response->etag = held.hex();
   response->headers.set("Content-Type", type);
   response->headers.set("Cache-Control", kPageCaching);

@@ -212,8 +212,9 @@ bool Upstream::fetch_file(const std::string& url, const Digest& digest, std::opt
   want.reach = reach();
   want.on_restart = watch.on_restart;
   want.stop = watch.stop;
+  std::shared_ptr<PartialDownload> file;
   try {
-    const auto file = begin_file(std::move(want), blobs.part(digest), watch);
+    file = begin_file(std::move(want), blobs.part(digest), watch);
     const uint64_t kept_bytes = file->done_bytes();
     while (!file->complete()) {
       const auto pause_ms = file->take_answer(answer_unless_stopped(*index.transport, file->request(), watch));
@@ -221,8 +222,6 @@ bool Upstream::fetch_file(const std::string& url, const Digest& digest, std::opt
     }
     metrics_.file_fetches += 1;
     metrics_.upstream_bytes += file->done_bytes() - std::min(kept_bytes, file->done_bytes());
-    blobs.adopt_part(file->part(), digest);
-    return true;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::not_found) return false;
     if (error.kind() == ErrorKind::io || error.kind() == ErrorKind::interrupted) throw;
@@ -235,6 +234,8 @@ bool Upstream::fetch_file(const std::string& url, const Digest& digest, std::opt
     throw Error(ErrorKind::network, "upstream's bytes do not have the sha256 or the size that its index announces",
                 redact_url(url), "nothing was stored; tell whoever runs the upstream index");
   }
+  blobs.adopt_part(file->part(), digest);
+  return true;
 }
 
 std::optional<std::string> Upstream::fetch_small(HttpRequest request, const std::string& shown) {

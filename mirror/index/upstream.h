@@ -28,14 +28,7 @@ struct UpstreamPage {
   int64_t serial = 0;    // X-PyPI-Last-Serial; 0: it is not told
 };
 
-// Who looks on while a file is fetched; called on the HTTP client's thread, after a stop also when fetch_file() has
-// thrown already.
-struct FileWatch {
-  // Of `part`, so many bytes are there, of `total`; 0: nobody knows.
-  std::function<void(const Path& part, uint64_t done, uint64_t total)> on_progress;
-  std::function<void()> on_restart;               // what came so far does not count
-  std::shared_ptr<const std::atomic<bool>> stop;  // once true the fetch ends with the next bytes
-};
+using FileWatch = BlobWatch;  // called on the HTTP client's thread
 
 // Thread-safe.
 class Upstream {

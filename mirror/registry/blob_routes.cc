@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <limits>
+#include <optional>
 
+#include "mirror/care/quarantine.h"
 #include "mirror/registry/protocol.h"
 #include "mirror/registry/registry_routes.h"
 
@@ -30,6 +33,32 @@ Chunk chunk_of(const ServerRequest& request) {
           request.body_sha256 ? std::optional(request.body_sha256()) : std::nullopt};
 }
 
+OciRefusal unknown_blob() {
+  return OciRefusal(404, "BLOB_UNKNOWN", "this repository has no such blob");
+}
+
+// Whatever of it is here or on its way; HEAD fetches nothing.
+void attach_blob(RegistryService& service, const ServerRequest& request, const Digest& stored,
+                 ServerResponse* response) {
+  try {
+    if (!service.blobs.is_near(stored) && service.flights != nullptr) {
+      const auto size_bytes = service.blobs.size_bytes(stored);
+      if (request.method == "HEAD" && size_bytes) {
+        response->growing = std::make_shared<GrowingFile>(*size_bytes);
+      } else if (wants_the_end(request)) {
+        BlobStore& blobs = service.blobs;
+        response->growing =
+            service.flights->open(stored, [&blobs, stored](const BlobWatch& watch) { blobs.bring(stored, watch); });
+      }
+    }
+    if (!response->growing) response->file = service.blobs.path(stored);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::verification) quarantine_if_wrong(service.blobs, stored);
+    if (error.kind() == ErrorKind::verification || error.kind() == ErrorKind::not_found) throw unknown_blob();
+    throw;
+  }
+}
+
 ServerResponse get_blob(RegistryService& service, const ServerRequest& request) {
   const std::string& repository = checked_repository(request.captures.at(0));
   const ContentDigest digest = ContentDigest::parse(request.captures.at(1));
@@ -37,16 +66,16 @@ ServerResponse get_blob(RegistryService& service, const ServerRequest& request) 
   const auto stored = service.store.blob(repository, digest);
   if (!stored || !service.blobs.has(*stored)) {
     service.answers.forget(request);
-    throw OciRefusal(404, "BLOB_UNKNOWN", "this repository has no such blob");
+    throw unknown_blob();
   }
   ServerResponse response;
-  response.file = service.blobs.path(*stored);
+  attach_blob(service, request, *stored, &response);
   response.etag = stored->hex();
   response.headers.set("Content-Type", "application/octet-stream");
   response.headers.set("Docker-Content-Digest", digest.oci());
   response.headers.set("Cache-Control", "private, max-age=31536000, immutable");
   response.headers.set("X-Content-Type-Options", "nosniff");
-  service.answers.keep(request, response, mark, std::numeric_limits<int64_t>::max());
+  if (!response.growing) service.answers.keep(request, response, mark, std::numeric_limits<int64_t>::max());
   return response;
 }
 
@@ -54,9 +83,7 @@ ServerResponse get_blob(RegistryService& service, const ServerRequest& request) 
 ServerResponse delete_blob(RegistryService& service, const ServerRequest& request) {
   const std::string& repository = checked_repository(request.captures.at(0));
   const ContentDigest digest = ContentDigest::parse(request.captures.at(1));
-  if (!service.store.unlink_blob(repository, digest)) {
-    throw OciRefusal(404, "BLOB_UNKNOWN", "this repository has no such blob");
-  }
+  if (!service.store.unlink_blob(repository, digest)) throw unknown_blob();
   ServerResponse response;
   response.status = 202;
   return response;
@@ -117,6 +144,19 @@ ServerResponse cancel_upload(RegistryService& service, const ServerRequest& requ
   return response;
 }
 
+// Before the bytes come: no client sends gigabytes to an upload that is not there, or that has no room for them.
+std::optional<ServerResponse> admit_chunk(RegistryService& service, const ServerRequest& request) {
+  try {
+    const std::string& repository = checked_repository(request.captures.at(0));
+    const uint64_t held = request.captures.size() > 1 ? service.uploads.status(repository, request.captures[1]) : 0;
+    const uint64_t room = service.blob_limit_bytes - std::min(held, service.blob_limit_bytes);
+    if (request.announced_bytes.value_or(0) <= room) return std::nullopt;
+    throw OciRefusal(413, "SIZE_INVALID", "the blob is larger than `limits.file` of this mirror");
+  } catch (const OciRefusal& refusal) {
+    return refusal.response();
+  }
+}
+
 }  // namespace
 
 void add_blob_routes(std::vector<Route>& routes, RegistryService& service) {
@@ -128,6 +168,7 @@ void add_blob_routes(std::vector<Route>& routes, RegistryService& service) {
     if (body) {
       route.body_limit_bytes = service.blob_limit_bytes;
       route.spool_body = true;
+      route.admit = [&service](const ServerRequest& request) { return admit_chunk(service, request); };
     }
     routes.push_back(std::move(route));
   };

@@ -12,9 +12,6 @@ namespace {
 // Beside the connections: answers that are kept open, files that are sent, fetches, the catalog.
 constexpr rlim_t kOtherFiles = 1024;
 
-// Read only to be thrown away, so that the answer is seen; more is answered 413 unread.
-constexpr uint64_t kRefusedBodyBytes = 1 << 20;
-
 }  // namespace
 
 uint64_t raise_open_files(int connections) {
@@ -45,12 +42,11 @@ void refuse_writing(std::vector<Route>& routes) {
   for (Route& route : routes) {
     if (route.method == "GET") continue;
     route.spool_body = false;
-    route.body_limit_bytes = kRefusedBodyBytes;
-    route.handle = [](const ServerRequest&) {
+    route.admit = [](const ServerRequest&) {
       ServerResponse response =
           ServerResponse::problem(405, "this mirror is read-only", "", "`read_only` of its mirror.yaml says so");
       response.headers.set("Allow", "GET, HEAD");
-      return response;
+      return std::optional(std::move(response));
     };
   }
 }

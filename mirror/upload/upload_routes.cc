@@ -1,7 +1,10 @@
 #include "mirror/upload/upload_routes.h"
 
 #include <functional>
+#include <optional>
+#include <variant>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -93,32 +96,52 @@ ServerResponse take(UploadService& service, const IndexConfig& index, const Toke
   return answer(200, body);
 }
 
-ServerResponse handle(UploadService& service, const IndexConfig& index, const ServerRequest& request) {
+ServerResponse refused(const IndexConfig& index, const ServerRequest& request, const std::string& token_id, int status,
+                       const std::string& message) {
+  log_warn("upload refused", {{"index", index.name},
+                              {"by", token_id},
+                              {"from", request.remote},
+                              {"status", std::to_string(status)},
+                              {"why", message}});
+  return status == 401 ? unauthorized(message) : answer(status, message);
+}
+
+// Of the token that comes with the request, or why nothing is taken from this client.
+std::variant<Token, ServerResponse> identify(UploadService& service, const IndexConfig& index,
+                                             const ServerRequest& request) {
   const auto secret = secret_in(request.headers.get("Authorization"));
   if (!secret) return unauthorized("uploads need a token: user `__token__`, the token as password");
-  const auto token = find_token(service.catalog, *secret, service.clock.wall_ms());
-  const auto refused = [&](int status, const std::string& message) {
-    log_warn("upload refused", {{"index", index.name},
-                                {"by", token ? token->id : ""},
-                                {"from", request.remote},
-                                {"status", std::to_string(status)},
-                                {"why", message}});
-    return answer(status, message);
-  };
+  auto token = find_token(service.catalog, *secret, service.clock.wall_ms());
   if (!token) {
-    refused(401, "no such token");
-    return unauthorized("the token is not known here, is revoked, or its time is over");
+    return refused(index, request, "", 401, "the token is not known here, is revoked, or its time is over");
   }
   if (token->grant.index != index.name) {
-    return refused(403, "token " + token->id + " is for index `" + token->grant.index + "`");
+    return refused(index, request, token->id, 403, "token " + token->id + " is for index `" + token->grant.index + "`");
   }
+  return std::move(*token);
+}
+
+std::optional<ServerResponse> admit(UploadService& service, const IndexConfig& index, const ServerRequest& request) {
+  auto client = identify(service, index, request);
+  if (auto* refusal = std::get_if<ServerResponse>(&client)) return std::move(*refusal);
+  const uint64_t most_bytes = service.limit_bytes + kAroundTheFileBytes;
+  if (request.announced_bytes.value_or(0) <= most_bytes) return std::nullopt;
+  return refused(index, request, std::get<Token>(client).id, 413,
+                 "the upload has " + format_bytes(*request.announced_bytes) + ", taken are " +
+                     format_bytes(service.limit_bytes) + " (`limits.upload`)");
+}
+
+ServerResponse handle(UploadService& service, const IndexConfig& index, const ServerRequest& request) {
+  auto client = identify(service, index, request);  // again: sending the body may have taken minutes
+  if (auto* refusal = std::get_if<ServerResponse>(&client)) return std::move(*refusal);
+  const Token& token = std::get<Token>(client);
   try {
-    return take(service, index, *token, request);
+    return take(service, index, token, request);
   } catch (const UploadRefusal& refusal) {
-    return refused(refusal.status(), refusal.what());
+    return refused(index, request, token.id, refusal.status(), refusal.what());
   } catch (const Error& error) {
     // Never an answer that says "exists already" (409): clients would go on as if it had been stored.
-    log_error("an upload was not stored", {{"index", index.name}, {"by", token->id}, {"error", error.what()}});
+    log_error("an upload was not stored", {{"index", index.name}, {"by", token.id}, {"error", error.what()}});
     return answer(500, "the upload could not be stored, nothing of it is visible: try again");
   }
 }
@@ -135,6 +158,7 @@ void add_upload_routes(std::vector<Route>& routes, UploadService& service, const
           .handle = [&service, &index](const ServerRequest& request) { return handle(service, index, request); }};
       route.body_limit_bytes = service.limit_bytes + kAroundTheFileBytes;
       route.spool_body = true;
+      route.admit = [&service, &index](const ServerRequest& request) { return admit(service, index, request); };
       routes.push_back(std::move(route));
     }
   }

@@ -1,12 +1,9 @@
 """The policy of a mirror and its overlays as an unmodified pip meets them, and `dae mirror allow` and `audit` beside it."""
 import datetime
-import hashlib
-import http.server
 import json
 import pathlib
 import subprocess
 import sys
-import threading
 import time
 import unittest
 import urllib.error
@@ -15,10 +12,9 @@ import venv
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "support"))
-from harness import DaeTest, sample_index  # noqa: E402
+from harness import DaeTest  # noqa: E402
+from package_upstream import PackageUpstream  # noqa: E402
 from running_mirror import RunningMirror  # noqa: E402
-
-JSON = "application/vnd.pypi.simple.v1+json"
 
 
 def hours_ago(hours):
@@ -26,51 +22,18 @@ def hours_ago(hours):
     return then.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-class Upstream:
+def upstream():
     """`demo` 1.0 of long ago and 2.0 of an hour ago, and somebody else's `acme-core`."""
-
-    def __init__(self):
-        self.asked, answers, pages = [], {}, {}
-        for name, version, hours in (("demo", "1.0", 9000), ("demo", "2.0", 1), ("acme-core", "6.6", 9000)):
-            file, data = sample_index.make_wheel(name, version, [], ">=3.8", None, {})
-            answers[f"/files/{file}"] = (data, "application/octet-stream")
-            pages.setdefault(name, []).append(
-                {"filename": file, "url": f"../../files/{file}", "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
-                 "size": len(data), "upload-time": hours_ago(hours)})
-        for name, files in pages.items():
-            page = {"meta": {"api-version": "1.1"}, "name": name, "versions": [], "files": files}
-            answers[f"/simple/{name}/"] = (json.dumps(page).encode(), JSON)
-        upstream = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                upstream.asked.append(self.path)
-                body, kind = answers.get(self.path, (b"not here", "text/plain"))
-                self.send_response(200 if self.path in answers else 404)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/simple/"
-        self.digest = pages["demo"][1]["hashes"]["sha256"]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
+    made = PackageUpstream()
+    for name, version, hours in (("demo", "1.0", 9000), ("demo", "2.0", 1), ("acme-core", "6.6", 9000)):
+        made.wheel(name, version, **{"upload-time": hours_ago(hours)})
+    return made
 
 
 class MirrorPolicy(DaeTest):
     def setUp(self):
         super().setUp()
-        self.upstream = Upstream()
+        self.upstream = upstream()
         self.addCleanup(self.upstream.stop)
         self.feed = self.dir / "feed"
         self.feed.mkdir()
@@ -109,7 +72,8 @@ indexes:
     def test_pip_gets_what_the_policy_offers(self):
         self.assertEqual(self.pip("demo").returncode, 0)
         self.assertEqual(self.downloaded(), ["demo-1.0-py3-none-any.whl"])
-        url = f"{self.mirror.url}/packages/{self.upstream.digest[:2]}/{self.upstream.digest}/demo-2.0-py3-none-any.whl"
+        digest = self.upstream.sha256("demo-2.0-py3-none-any.whl")
+        url = f"{self.mirror.url}/packages/{digest[:2]}/{digest}/demo-2.0-py3-none-any.whl"
         refused = self.pip(url)
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("403", refused.stderr)

@@ -6,7 +6,6 @@ be had is skipped, by name. The mirror and its upstream are on loopback, and no 
 """
 import gzip
 import hashlib
-import http.server
 import json
 import os
 import pathlib
@@ -15,15 +14,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import peer_tools  # noqa: E402
 from harness import DAE, sample_index  # noqa: E402
+from package_upstream import JSON, PackageUpstream  # noqa: E402
 from running_mirror import RunningMirror, has_command  # noqa: E402
 
-JSON, HTML = "application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.v1+html"
+HTML = "application/vnd.pypi.simple.v1+html"
 DEBIANS_PIP = "/usr/bin/pip"
 # What every client has to choose: not beta 2.0 (yanked), not beta 3.0 (another python), nothing that is for another platform.
 CHOSEN = {"alpha": "2.0", "beta": "1.5", "gamma-source": "1.0", "delta": "0.3"}
@@ -34,55 +33,18 @@ YANKED = {"beta-2.0-py3-none-any.whl": "loses \"data\" <at night>"}
 PROJECT = '[project]\nname = "of-the-test"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = ["alpha"]\n'
 
 
-class Upstream:
-    """An index in memory that counts: JSON pages, metadata announced (PEP 658), a yanked version and an sdist."""
+class Upstream(PackageUpstream):
+    """Metadata announced (PEP 658), a yanked version and an sdist."""
 
     def __init__(self):
-        self.answers, self.asked, self.gone, projects = {}, [], False, {}
+        super().__init__()
+        uploaded = {"upload-time": "2025-03-04T05:06:07.000000Z"}
         for name, version, requires, python in WHEELS:
-            file, data = sample_index.make_wheel(name, version, requires, python, None, {})
-            core = sample_index.metadata(name, version, requires, python).encode()
-            self.answers[f"/files/{file}.metadata"] = (core, "application/octet-stream")
-            projects.setdefault(name, []).append((file, data, version, python, {"core-metadata": {"sha256": hashlib.sha256(core).hexdigest()}}))
-        file, data = sample_index.make_sdist("gamma-source", "1.0", [])
-        projects["gamma-source"] = [(file, data, "1.0", ">=3.8", {})]
-        self.wheel = projects["alpha"][1][1]
-        for name, files in projects.items():
-            self.answers[f"/simple/{name}/"] = (json.dumps({
-                "meta": {"api-version": "1.1"}, "name": name, "versions": [version for _, _, version, _, _ in files],
-                "files": [self.entry(*file) for file in files]}).encode(), JSON)
-        upstream = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                if upstream.gone:
-                    self.close_connection = True
-                    return
-                upstream.asked.append(self.path)
-                body, kind = upstream.answers.get(self.path, (b"not here", "text/plain"))
-                self.send_response(200 if self.path in upstream.answers else 404)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/simple/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def entry(self, file, data, version, python, more):
-        self.answers[f"/files/{file}"] = (data, "application/octet-stream")
-        return {"filename": file, "url": f"../../files/{file}", "hashes": {"sha256": hashlib.sha256(data).hexdigest()}, "size": len(data),
-                "requires-python": python, "upload-time": "2025-03-04T05:06:07.000000Z", "yanked": YANKED.get(file, False), **more}
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
+            yanked = YANKED.get(f"{name}-{version}-py3-none-any.whl", False)
+            data = self.wheel(name, version, requires, python, announce_metadata=True, yanked=yanked, **uploaded)
+            if (name, version) == ("alpha", "2.0"):
+                self.alpha = data
+        self.sdist("gamma-source", "1.0", **{"requires-python": ">=3.8", **uploaded})
 
 
 class Mirrored(unittest.TestCase):
@@ -178,10 +140,10 @@ class Pip(Mirrored):
 
     def test_newest_downloads_with_hashes(self):
         pip = self.tool("pip", "pip>=26")
-        wheel = hashlib.sha256(self.upstream.wheel).hexdigest()
+        wheel = hashlib.sha256(self.upstream.alpha).hexdigest()
         (self.dir / "project" / "pinned.txt").write_text(f"alpha==2.0 --hash=sha256:{wheel}\n")
         self.run_tool(pip, "download", "--no-deps", "--require-hashes", "-r", "pinned.txt", "-d", "wheels")
-        self.assertEqual((self.dir / "project" / "wheels" / "alpha-2.0-py3-none-any.whl").read_bytes(), self.upstream.wheel)
+        self.assertEqual((self.dir / "project" / "wheels" / "alpha-2.0-py3-none-any.whl").read_bytes(), self.upstream.alpha)
 
     def test_pip_tools(self):
         tool, python = self.tool("pip-compile", "pip-tools"), self.venv()
@@ -189,7 +151,7 @@ class Pip(Mirrored):
         self.run_tool(tool, "-q", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "in.txt", "-o", "out.txt")
         text = (self.dir / "project" / "out.txt").read_text()
         self.assertEqual(dict(re.findall(r"^([a-z-]+)==(\S+)", text, re.M)), CHOSEN)
-        self.assertIn(hashlib.sha256(self.upstream.wheel).hexdigest(), text)
+        self.assertIn(hashlib.sha256(self.upstream.alpha).hexdigest(), text)
         self.run_tool(tool.parent / "pip-sync", "--python-executable", self.with_pip(python), "out.txt")
         self.assertEqual(self.installed(python), CHOSEN)
 
@@ -409,7 +371,7 @@ class Curl(Mirrored):
         self.assertNotIn("content-encoding", self.curl(self.file(), "-H", "Accept-Encoding: gzip")[1])
 
     def test_ranges(self):
-        url, whole = self.file(), self.upstream.wheel
+        url, whole = self.file(), self.upstream.alpha
         size = len(whole)
         self.assertEqual(self.curl(url)[1].get("accept-ranges"), "bytes")
         for asked, part in (("0-99", whole[:100]), ("100-", whole[100:]), ("-50", whole[-50:]), (f"10-{size + 1000}", whole[10:])):
@@ -425,9 +387,9 @@ class Curl(Mirrored):
 
     def test_a_broken_download_goes_on(self):
         url, half = self.file(), self.dir / "half"
-        half.write_bytes(self.upstream.wheel[:300])
+        half.write_bytes(self.upstream.alpha[:300])
         self.run_tool("curl", "-q", "-s", "-S", "-f", "-C", "-", "-o", half, url)
-        self.assertEqual(half.read_bytes(), self.upstream.wheel)
+        self.assertEqual(half.read_bytes(), self.upstream.alpha)
 
     def test_files_never_change(self):
         fields = self.curl(self.file())[1]
@@ -458,7 +420,7 @@ class Curl(Mirrored):
         self.curl(url)
         self.upstream.gone = True
         self.assertEqual(self.curl(self.page, "-H", f"Accept: {JSON}")[::2], (200, page))
-        self.assertEqual(self.curl(url)[::2], (200, self.upstream.wheel))
+        self.assertEqual(self.curl(url)[::2], (200, self.upstream.alpha))
         self.assertEqual(self.curl(self.index + "beta/")[0], 502)
 
 

@@ -3,7 +3,6 @@ uploads: each file is there as a whole, or not at all.
 
 The clients are looked for in venvs below $DAE_BUILD, made from the index that pip uses here; without it the tests that need them are
 skipped. The uploads themselves stay on loopback."""
-import base64
 import hashlib
 import io
 import json
@@ -27,6 +26,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import peer_tools  # noqa: E402
 from harness import DAE, sample_index  # noqa: E402
 from running_mirror import RunningMirror  # noqa: E402
+from uploading import upload  # noqa: E402
 
 SETTINGS = "indexes:\n  team: {mode: private, uploads: true}\nlimits: {upload: 8MiB}\n"
 
@@ -52,15 +52,6 @@ def client(name, package):
     """The program itself, or None."""
     folder = peer_tools.venv(name, package)
     return folder / name if folder else None
-
-
-def form(name, version, file, data):
-    boundary = "frontier"
-    fields = {":action": "file_upload", "protocol_version": "1", "name": name, "version": version, "filetype": "sdist" if file.endswith(".gz") else "bdist_wheel",
-              "sha256_digest": hashlib.sha256(data).hexdigest()}
-    body = b"".join(f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode() for key, value in fields.items())
-    body += f'--{boundary}\r\nContent-Disposition: form-data; name="content"; filename="{file}"\r\n\r\n'.encode() + data + f"\r\n--{boundary}--\r\n".encode()
-    return body, f"multipart/form-data; boundary={boundary}"
 
 
 class Uploads(unittest.TestCase):
@@ -151,6 +142,71 @@ class Uploads(unittest.TestCase):
         done = self.run_it(*publish, *self.distributions("2.0"), env={**env, "UV_PUBLISH_TOKEN": "dae_wrong"}, code=1)
         self.assertIn("401", done.stderr)
 
+    def large(self):
+        """A wheel beyond what `limits.upload` takes, whole and well-formed."""
+        info = "demo_thing-9.0.dist-info"
+        data = sample_index.pack_wheel(info, {
+            "demo_thing.py": b"DATA = '" + random.Random(1).randbytes(40 << 20).hex().encode() + b"'\n",
+            f"{info}/METADATA": sample_index.metadata("demo-thing", "9.0", [], ">=3.8").encode(),
+            f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"})
+        file = self.dir / "demo_thing-9.0-py3-none-any.whl"
+        file.write_bytes(data)
+        self.assertGreater(len(data), 30 << 20)
+        return file
+
+    def refused_unread(self, command, variable, *, hears):
+        """A client that sends 40 MiB although it was refused hears why, and nothing of it reached the disk."""
+        spool, before = self.dir / "mirror" / "storage" / "spool", time.monotonic()
+        for token, words in ((self.token(), hears[0]), ("dae_wrong", hears[1])):
+            watch, seen = threading.Event(), []
+
+            def look(watch=watch, seen=seen):
+                while not watch.wait(0.001):
+                    seen.extend(spool.iterdir())
+
+            watcher = threading.Thread(target=look)
+            watcher.start()
+            done = self.run_it(*command, env={variable: token}, code=1)
+            watch.set()
+            watcher.join()
+            self.assertIn(words, done.stdout + done.stderr)
+            self.assertEqual(seen, [])
+        self.assertLess(time.monotonic() - before, 60)
+        self.assertEqual(self.listed(), [])
+
+    def test_twine_is_told_why_a_large_file_is_refused(self):
+        twine = client("twine", "twine")
+        if not twine:
+            self.skipTest("twine cannot be had")
+        self.env.update(TWINE_USERNAME="__token__", TWINE_REPOSITORY_URL=f"{self.mirror.url}/team/legacy/", TWINE_NON_INTERACTIVE="1")
+        self.refused_unread((twine, "upload", "--disable-progress-bar", self.large()), "TWINE_PASSWORD", hears=("limits.upload", "the token is not known here"))
+
+    def test_uv_is_told_why_a_large_file_is_refused(self):
+        uv = client("uv", "uv==0.13.8")
+        if not uv:
+            self.skipTest("uv cannot be had")
+        self.env.update(UV_CACHE_DIR=str(self.dir / "uv"))
+        command = (uv, "publish", "--no-config", "--trusted-publishing", "never", "--publish-url", f"{self.mirror.url}/team/legacy/", self.large())
+        self.refused_unread(command, "UV_PUBLISH_TOKEN", hears=("limits.upload", "the token is not known here"))
+
+    def test_curl_sends_nothing_of_a_body_that_is_refused(self):
+        file = self.large()
+        command = ("curl", "-sS", "-o", self.dir / "answer", "-w", "%{http_code} %{size_upload}", "-F", ":action=file_upload", "-F", f"content=@{file}",
+                   f"{self.mirror.url}/team/legacy/")
+        expect = (*command, "-H", "Expect: 100-continue", "--expect100-timeout", "20")
+        self.assertEqual(self.run_it(*expect).stdout, "401 0")
+        self.assertIn("uploads need a token", (self.dir / "answer").read_text())
+        self.assertEqual(self.run_it(*expect, "-u", f"__token__:{self.token()}").stdout, "413 0")
+        self.assertIn("limits.upload", (self.dir / "answer").read_text())
+        self.assertEqual(self.run_it(*command, "-H", "Expect:").stdout.split()[0], "401")
+        small = self.distributions()[0]
+        taken = ("curl", "-sS", "-w", "%{http_code}", "-o", self.dir / "answer", "-u", f"__token__:{self.token()}", "-H", "Expect: 100-continue",
+                 "--expect100-timeout", "20", "-F", ":action=file_upload", "-F", "name=demo-thing", "-F", "version=1.0", "-F", f"content=@{small}",
+                 f"{self.mirror.url}/team/legacy/")
+        before = time.monotonic()
+        self.assertEqual(self.run_it(*taken).stdout, "200", (self.dir / "answer").read_text() if (self.dir / "answer").exists() else "")
+        self.assertLess(time.monotonic() - before, 10)
+
     def test_dae_publish_builds_a_library_and_uploads_it(self):
         file, data = sample_index.make_sdist("demo-thing", "3.0", [])
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
@@ -183,7 +239,7 @@ class Uploads(unittest.TestCase):
     def test_what_is_removed_or_yanked_is_so_for_clients_at_once(self):
         token = self.token()
         for version in ("1.0", "2.0"):
-            self.assertEqual(self.upload(token, *sample_index.make_sdist("demo-thing", version, []), version=version), 200)
+            self.assertEqual(self.upload(token, *sample_index.make_sdist("demo-thing", version, [])), 200)
         change = (os.path.abspath(DAE), "mirror")
         where = ("--config", self.config, "--reason", "broken", "team")
         self.run_it(*change, "yank", *where, "demo-thing==1.0")
@@ -192,7 +248,7 @@ class Uploads(unittest.TestCase):
         while [(file["filename"], file["yanked"]) for file in self.page()["files"]] != [("demo_thing-1.0.tar.gz", "broken")]:
             self.assertLess(time.monotonic(), deadline, self.page())
             time.sleep(0.05)
-        self.assertEqual(self.upload(token, *sample_index.make_sdist("demo-thing", "2.0", []), version="2.0"), 400)
+        self.assertEqual(self.upload(token, *sample_index.make_sdist("demo-thing", "2.0", [])), 400)
 
     def test_a_token_is_revoked_while_the_mirror_runs(self):
         token = self.token("--expires", "1h", "--quota", "10GiB", "--note", "ci")
@@ -202,19 +258,11 @@ class Uploads(unittest.TestCase):
         self.assertEqual([(row["id"], row["note"], row["quota_bytes"]) for row in listed], [(token.split("_")[1], "ci", 10 << 30)])
         self.assertTrue(listed[0]["last_used"])
         self.run_it(os.path.abspath(DAE), "mirror", "token", "revoke", "--config", self.config, token.split("_")[1])
-        self.assertEqual(self.upload(token, *sample_index.make_sdist("demo-thing", "2.0", []), version="2.0"), 401)
+        self.assertEqual(self.upload(token, *sample_index.make_sdist("demo-thing", "2.0", [])), 401)
         self.run_it(os.path.abspath(DAE), "mirror", "token", "create", "--config", self.config, "--index", "nowhere", code=1)
 
-    def upload(self, token, file, data, version="1.0"):
-        body, kind = form("demo-thing", version, file, data)
-        request = urllib.request.Request(f"{self.mirror.url}/team/legacy/", data=body, method="POST", headers={
-            "Content-Type": kind, "Authorization": "Basic " + base64.b64encode(f"__token__:{token}".encode()).decode()})
-        try:
-            return urllib.request.urlopen(request, timeout=30).status
-        except urllib.error.HTTPError as error:
-            return error.code
-        except OSError:
-            return 0
+    def upload(self, token, file, data):
+        return upload(f"{self.mirror.url}/team/legacy/", token, file, data)
 
     def test_a_kill_amid_uploads_leaves_each_file_whole_or_absent(self):
         token = self.token("--quota", "1GiB")
@@ -223,10 +271,9 @@ class Uploads(unittest.TestCase):
         for round_number in range(8):
             def send(round_number=round_number):
                 for n in range(6):
-                    version = f"{round_number}.{n}"
-                    file, data = sample_index.make_sdist("demo-thing", version, [])
+                    file, data = sample_index.make_sdist("demo-thing", f"{round_number}.{n}", [])
                     sent[file] = data
-                    if self.upload(token, file, data, version) == 200:
+                    if self.upload(token, file, data) == 200:
                         accepted.add(file)
             threads = [threading.Thread(target=send)]
             for thread in threads:
@@ -244,9 +291,8 @@ class Uploads(unittest.TestCase):
                 with urllib.request.urlopen(urllib.parse.urljoin(f"{self.mirror.url}/team/simple/demo-thing/", file["url"])) as answer:
                     self.assertEqual(answer.read(), sent[name])
             self.assertEqual(list((self.dir / "mirror" / "storage" / "spool").iterdir()), [])
-        version = f"{round_number}.5"
-        again = f"demo_thing-{version}.tar.gz"
-        self.assertEqual(self.upload(token, again, sent[again], version), 200)
+        again = f"demo_thing-{round_number}.5.tar.gz"
+        self.assertEqual(self.upload(token, again, sent[again]), 200)
 
 
 if __name__ == "__main__":

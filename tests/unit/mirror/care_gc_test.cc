@@ -1,7 +1,6 @@
 #include "care_fixture.h"
 #include "mirror/care/gc.h"
 #include "mirror/care/live_blobs.h"
-#include "mirror/care/quarantine.h"
 #include "mirror/care/runs.h"
 
 namespace dae::mirror {
@@ -207,12 +206,11 @@ TEST_F(Gc, ARepositoryWithAManifestThatCannotBeReadKeepsAll) {
 
 TEST_F(Gc, QuarantinedBlobsGoAfterTheirTime) {
   const Digest digest = blobs->put("damaged");
-  Quarantine quarantine(config.storage);
-  quarantine.take(*blobs, digest);
+  blobs->quarantine(digest);
   EXPECT_EQ(gc().quarantine_bytes, 0u);
   clock.advance_ms(31 * kDayMs);
   EXPECT_EQ(gc().quarantine_bytes, 7u);
-  EXPECT_TRUE(quarantine.list().empty());
+  EXPECT_TRUE(blobs->quarantined().empty());
 }
 
 // Where a kill may strike is every place where gc asks whether it is to stop.

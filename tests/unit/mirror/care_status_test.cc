@@ -1,7 +1,6 @@
 #include "mirror/care/status.h"
 
 #include "care_fixture.h"
-#include "mirror/care/quarantine.h"
 
 namespace dae::mirror {
 namespace {
@@ -14,7 +13,7 @@ TEST_F(Status, CountsWhatIsListedAndWhatIsHeld) {
   list("pypi", "demo", {{"demo-1.0.tar.gz", "one"}, {"demo-2.0.tar.gz", "two more"}});
   blobs->remove(Digest::of("one"));
   list("formerly", "demo", {{"demo-1.0.tar.gz", "one again"}});
-  Quarantine(config.storage).take(*blobs, blobs->put("bad"));
+  blobs->quarantine(blobs->put("bad"));
   const MirrorStatus status = read_status(scope());
   ASSERT_EQ(status.indexes.size(), 3u);
   EXPECT_EQ(status.indexes[0].name, "pypi");

@@ -3,7 +3,6 @@
 #include "care_fixture.h"
 #include "fixture.h"
 #include "mirror/care/hashing.h"
-#include "mirror/care/quarantine.h"
 #include "mirror/care/runs.h"
 
 namespace dae::mirror {
@@ -72,7 +71,7 @@ TEST_F(Verify, SeesBlobsOfWhichNothingIsLeftAndThoseCutOff) {
 TEST_F(Verify, ACorruptBlobThatNothingListsIsOutOfTheWayAndNoHarm) {
   damage(blobs->put("nobody's"));
   EXPECT_TRUE(verify().all_well());
-  EXPECT_EQ(Quarantine(config.storage).list().size(), 1u);
+  EXPECT_EQ(blobs->quarantined().size(), 1u);
 }
 
 TEST_F(Verify, SaysAgainWhatARunBeforeFoundUntilItIsThere) {

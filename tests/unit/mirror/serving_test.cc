@@ -130,6 +130,7 @@ TEST_F(Serving, ReadOnlyServesWhatIsKeptAndTakesNothing) {
   EXPECT_EQ(upstream.absent, 0);
   const HttpResponse push = mirror.send("POST", "/v2/a/blobs/uploads/");
   EXPECT_EQ(push.status, 405);
+  EXPECT_EQ(mirror.send("PUT", "/v2/a/manifests/x", {}, std::string(9u << 20, 'x')).status, 405);
   for (const char* method : {"PUT", "DELETE"}) EXPECT_EQ(mirror.send(method, "/v2/a/manifests/x").status, 405);
   EXPECT_EQ(mirror.get("/v2/").status, 200);
 }

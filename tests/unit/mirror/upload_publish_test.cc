@@ -172,6 +172,17 @@ TEST_F(Uploading, RefusesWhatIsTooLarge) {
   EXPECT_EQ(upload(secret, kWheel, std::string(12u << 20, 'x')).status, 413);
 }
 
+TEST_F(Uploading, JudgesTokenAndSizeBeforeTheBody) {
+  // Beyond what the route reads at all: only who looks at the header first can say anything else than 413.
+  const std::string large(12u << 20, 'x');
+  EXPECT_EQ(upload("", kWheel, large).status, 401);
+  EXPECT_EQ(upload("dae_0123456789abcdef_" + std::string(64, '0'), kWheel, large).status, 401);
+  EXPECT_EQ(upload(token({.index = "loose"}), kWheel, large).status, 403);
+  const HttpResponse answer = upload(token(), kWheel, large);
+  EXPECT_EQ(answer.status, 413);
+  EXPECT_NE(answer.body.find("`limits.upload`"), std::string::npos) << answer.body;
+}
+
 TEST_F(Uploading, RefusesBrokenForms) {
   const Headers headers = {{"Content-Type", kFormType}, {"Authorization", basic(token())}};
   for (const std::string& body : {std::string(), std::string("nothing"), std::string("--frontier--\r\n"),
