@@ -88,6 +88,10 @@ int run_gc(const Options& options, Context& context) {
   mirror::GcOptions gc;
   gc.dry_run = options.dry_run;
   if (!options.grace.empty()) gc.grace_ms = parse_duration_ms(options.grace);
+  if (storage.config.shared && gc.grace_ms && *gc.grace_ms < storage.config.care.grace_ms) {
+    throw Error(ErrorKind::refused, "`--grace` is less than `care.grace`", options.grace,
+                "other machines rely on that time while they push");
+  }
   const auto alone = storage.storage->exclude("gc");
   mirror::GcReport report = mirror::run_gc(storage.scope, gc);
   if (!gc.dry_run) report.leftover_bytes += storage.storage->tidy(context.clock.wall_ms() - kLogKeptMs);

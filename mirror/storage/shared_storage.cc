@@ -21,6 +21,10 @@ constexpr int64_t kFollowEveryMs = 500;
 // Servers that see at the same time that a base is due do not all make it.
 constexpr int64_t kBaseWaitMs = 20'000;
 
+int64_t touch_every_ms(const MirrorConfig& config) {
+  return std::min(CachedBlobsOptions().touch_every_ms, config.care.grace_ms / 4);
+}
+
 class SharedStorage final : public Storage {
  public:
   SharedStorage(const MirrorConfig& config, StorageParts parts, Clock& clock, const StorageOptions& options)
@@ -32,7 +36,7 @@ class SharedStorage final : public Storage {
         log_(*parts_.objects, *lease_, clock, {place_, process_name(), parts_.lease_name, folder_ / "scratch"}),
         catalog_(folder_ / "catalog.db", &log_),
         blobs_(open_cached_blobs(folder_ / "blobs", *parts_.objects, *lease_, clock,
-                                 {.cache_bytes = config.shared->cache_bytes})) {
+                                 {config.shared->cache_bytes, touch_every_ms(config)})) {
     first_look(options);
     if (options.follow) follower_ = std::thread([this, writes = !config.serving.read_only] { follow(writes); });
   }
