@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "base/env.h"
 #include "base/hash.h"
@@ -100,6 +101,7 @@ class HeldKey final : public HeldLease {
   void keep_alive() {
     const int64_t interval_ms = std::max<int64_t>(ttl_ms_ / 3, 50);
     int64_t pause_ms = interval_ms;
+    bool told = false;
     while (wait(pause_ms)) {
       try {
         if (!renew()) {
@@ -108,9 +110,12 @@ class HeldKey final : public HeldLease {
           return;
         }
         pause_ms = interval_ms;
+        told = false;
       } catch (const std::exception& error) {
-        log_warn("a lease cannot be kept alive at the moment",
-                 {{"lease", client_->subject()}, {"error", error.what()}});
+        if (!std::exchange(told, true)) {
+          log_warn("a lease cannot be kept alive at the moment",
+                   {{"lease", client_->subject()}, {"error", error.what()}});
+        }
         pause_ms = std::max<int64_t>(interval_ms / 4, 50);
       }
     }
