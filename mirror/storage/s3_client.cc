@@ -26,6 +26,12 @@ bool is_one_of(std::string_view code, std::initializer_list<std::string_view> co
   return std::find(codes.begin(), codes.end(), code) != codes.end();
 }
 
+// Some of these come with status 400, or in the body of a 200.
+bool is_about_credentials(std::string_view code) {
+  return is_one_of(code, {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
+                          "TokenRefreshRequired", "AllAccessDisabled", "AccountProblem"});
+}
+
 ErrorKind kind_of(int status, const S3Refusal& refusal) {
   // The bytes on their way were not those whose digest was signed.
   if (is_one_of(refusal.code, {"XAmzContentSHA256Mismatch", "BadDigest", "InvalidDigest"})) {
@@ -35,6 +41,7 @@ ErrorKind kind_of(int status, const S3Refusal& refusal) {
                                "AuthorizationQueryParametersError", "QuotaExceeded", "NotImplemented"})) {
     return ErrorKind::refused;
   }
+  if (is_about_credentials(refusal.code) || refusal.code == "RequestTimeTooSkewed") return ErrorKind::refused;
   if (status == 401 || status == 403 || status == 405 || status == 501) return ErrorKind::refused;
   // A redirect is not followed: its target would get a request that was signed for somebody else.
   return status >= 300 && status < 400 ? ErrorKind::refused : ErrorKind::network;
@@ -120,7 +127,7 @@ std::string S3Client::hint_of(const S3Refusal& refusal, const HttpResponse& resp
   if (response.status == 501 || refusal.code == "NotImplemented") {
     return "a mirror's storage needs conditional writes (If-Match and If-None-Match of PutObject)";
   }
-  if (response.status == 401 || response.status == 403) {
+  if (response.status == 401 || response.status == 403 || is_about_credentials(refusal.code)) {
     return "are these the right credentials (AWS_ACCESS_KEY_ID, or the profile AWS_PROFILE), and may they read, write, "
            "list and delete in this bucket?";
   }
