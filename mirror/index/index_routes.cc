@@ -222,19 +222,13 @@ Answer simple(IndexService& service, const Shown& shown, const ServerRequest& re
   return project_page(service, shown, normal, wanted.html_only, *format, gzip_wanted);
 }
 
-// A part that does not reach the file's end could be right for its reader although the file turns out wrong.
-bool reaches_the_end(const ServerRequest& request) {
-  const std::string_view range = request.headers.get("Range");
-  return range.empty() || (range.starts_with("bytes=") && range.ends_with('-') && range.size() > 7);
-}
-
 // Whatever of it is here or on its way; HEAD fetches nothing whose size is known.
 void attach_package(IndexService& service, const ServerRequest& request, const Digest& digest, const std::string& file,
                     ServerResponse* response) {
   if (request.method == "HEAD") {
     const auto size_bytes = service.files.size_bytes(digest, file);
     if (size_bytes && !service.blobs.is_near(digest)) response->growing = std::make_shared<GrowingFile>(*size_bytes);
-  } else if (reaches_the_end(request)) {
+  } else if (wants_the_end(request)) {
     response->growing = service.files.open(digest, file);
   }
   if (!response->growing) response->file = service.files.path(service.files.package(digest, file));

@@ -89,6 +89,8 @@ void BlobArrivals::fly(const std::shared_ptr<Flight>& flight, const Digest& dige
     cache_.adopt_part(part->path(), digest);
     on_bytes_(size_bytes);
   } catch (const Error& error) {
+    // Those who look on may go on with bytes from elsewhere.
+    if (error.kind() == ErrorKind::verification || error.kind() == ErrorKind::not_found) tell_restart(*flight);
     if (!is_worth_keeping(error) || size_of(part->path()) == 0) part->discard();
     throw;
   }
