@@ -328,8 +328,9 @@ Digest BlobStore::put(std::string_view bytes) {
   return blob->commit(digest);
 }
 
-void BlobStore::adopt_parts(const std::map<Digest, Path>& parts) {
+void BlobStore::adopt_parts(const std::map<Digest, Path>& parts, const std::function<void()>& before_each) {
   for (const auto& [digest, part] : parts) {
+    if (before_each) before_each();
     try {
       adopt_part(part, digest);
     } catch (const Error&) {

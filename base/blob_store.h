@@ -68,8 +68,9 @@ class BlobStore {
   virtual Path part(const Digest& digest) const = 0;
   // Gives a part its name. Whoever wrote it has checked the digest.
   virtual void adopt_part(const Path& part, const Digest& digest) = 0;
-  // Many at once. One that is gone because somebody else put the same bytes is fine.
-  virtual void adopt_parts(const std::map<Digest, Path>& parts);
+  // Many at once; `before_each` is called before each gets its name. One that is gone because somebody else put the
+  // same bytes is fine.
+  virtual void adopt_parts(const std::map<Digest, Path>& parts, const std::function<void()>& before_each = {});
   virtual bool remove(const Digest& digest) = 0;
   virtual bool touch(const Digest& digest) = 0;  // false: not there
   // False: it was touched at `since_ms` or later, even while this runs, or is not there.

@@ -254,6 +254,11 @@ void sync_file_system(const Path& path) {
   if (::syncfs(fd.get()) != 0) fail("flush", path);
 }
 
+void set_mtime_s(const Path& path, int64_t seconds) {
+  const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, {.tv_sec = seconds, .tv_nsec = 0}};
+  if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) fail("change the time of", path);
+}
+
 void set_mode(const Path& path, mode_t mode) {
   if (::chmod(path.c_str(), mode) != 0) fail("change the mode of", path);
 }

@@ -83,6 +83,7 @@ void fsync_dir(const Path& dir);
 void truncate_file(const Path& path);     // to nothing; writers with O_APPEND go on at the start
 void sync_file_system(const Path& path);  // everything written so far survives a power cut (syncfs)
 void set_mode(const Path& path, mode_t mode);
+void set_mtime_s(const Path& path, int64_t seconds);  // since 1970
 
 // Points `link` at `target` by making a new link and renaming it: readers always see one of the two.
 void symlink_atomic(const std::string& target, const Path& link);

@@ -2,6 +2,7 @@
 // SHA-256 (the only digest we make: indexes, OCI and SLSA all speak it) and the hex and base64 forms it travels in.
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -64,6 +65,7 @@ Digest sha256_file(const Path& path);
 std::string to_hex(std::string_view bytes);
 std::string base64url_nopad(std::string_view bytes);  // RECORD's form (PEP 376 / wheel spec)
 std::string base64(std::string_view bytes);
+std::optional<std::string> decode_base64(std::string_view text);  // nullopt: it has other characters
 // 128 random bits as hex, from the kernel: names of temporary files and requests.
 std::string random_hex(size_t bytes = 16);
 

@@ -14,7 +14,7 @@ constexpr int64_t kLookEveryMs = 100;
 constexpr int kSharedBusyMs = 60'000;
 
 // `projects.revision` grows with every change of what a page says; rendered pages are cached by it. A project without a
-// `document` is not there.
+// `document` is not there. `projects.changed` is set with it, to one more than any row has.
 // `known` outlives the pages: what was learned about a file by having held it.
 // `digests`: names of content by other algorithms than sha256, which is the blob store's; elsewhere such a name stands
 // as "<algorithm>:<hex>" where sha256 is bare hex.
@@ -220,6 +220,11 @@ CREATE TABLE provenance(
 CREATE TABLE sync_state(
   index_name TEXT PRIMARY KEY,
   state TEXT NOT NULL) WITHOUT ROWID;
+)sql",
+    // Counts up over all rows: what moved since somebody looked last is found without looking at all of them.
+    R"sql(
+ALTER TABLE projects ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX projects_by_change ON projects(changed);
 )sql",
     // `freshness`: when this machine asked upstream for a page. `replica`: how far this copy of a shared catalog is.
     R"sql(

@@ -136,6 +136,7 @@ MirrorConfig parse_mirror_config(const Document& document) {
   check_overlays(reader, config.indexes);
   if (config.indexes.empty()) config.indexes.push_back(IndexConfig{.name = "pypi"});
   parse_serving(reader, config.serving);
+  parse_tree(reader, config.tree);
   if (auto limits = reader.object("limits")) parse_limits(config, *limits);
   if (auto care = reader.object("care")) config.care = parse_care_config(std::move(*care));
   if (auto registry = reader.object("registry")) {

@@ -9,6 +9,7 @@
 #include "mirror/serving/limits.h"
 #include "mirror/site/site.h"
 #include "mirror/storage/storage.h"
+#include "mirror/tree/publisher.h"
 #include "mirror/upload/upload_routes.h"
 
 namespace dae::mirror {
@@ -89,6 +90,11 @@ class RunningMirror final : public Mirror {
     remove_all(options.spool_dir);
     make_dirs(options.spool_dir);
     options.known_answer = [this](const ServerRequest& request) { return answers_.find(request); };
+    if (tree_) {
+      index_service_.on_left_to_nginx = [this](const Digest& digest, const std::string& file) {
+        tree_->note_asked(digest, file);
+      };
+    }
     if (!config_.serving.access_log.empty()) access_log_ = std::make_unique<AccessLog>(config_.serving);
     options.on_access = [this](const ServerRequest& request, int status, uint64_t bytes, int64_t duration_ms) {
       metrics_.count_request(request, status, bytes);
@@ -139,11 +145,13 @@ class RunningMirror final : public Mirror {
   AnswerCache answers_{catalog_, clock_, config_.storage / "spool"};
   IndexService index_service_{indexes_, pages_, files_, blobs_, rendered_, answers_, policies_, snapshots_};
   RegistryService registry_service_{registry_, uploads_, blobs_, config_.file_limit_bytes, config_.sparse_manifests,
-                                    answers_};
+                                    answers_, &files_.flights()};
   Publisher publisher_{catalog_, pages_, blobs_, clock_, names_of(config_.indexes)};
   UploadService upload_service_{catalog_, publisher_, clock_, config_.storage / "spool", config_.upload_limit_bytes};
   SiteService site_service_{config_, catalog_, pages_, registry_, blobs_, policies_, clock_};
   std::unique_ptr<AccessLog> access_log_;
+  std::unique_ptr<TreePublisher> tree_ =
+      publish_tree(config_, {indexes_, pages_, policies_, catalog_}, config_.storage / "blobs");
   std::unique_ptr<HttpServer> server_;  // last: handlers use all of the above
 };
 

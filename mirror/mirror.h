@@ -13,6 +13,7 @@
 #include "mirror/care/config.h"
 #include "mirror/policy/rules.h"
 #include "mirror/serving/config.h"
+#include "mirror/tree/config.h"
 
 namespace dae::mirror {
 
@@ -46,6 +47,7 @@ struct MirrorConfig {
   bool sparse_manifests = false;  // pushed manifests may name what this mirror does not have
   CareConfig care = {};
   ServingConfig serving = {};
+  TreeConfig tree = {};
 };
 MirrorConfig parse_mirror_config(const Document& document);  // mirror.yaml, strict
 MirrorConfig default_mirror_config(const Path& storage);

@@ -8,6 +8,11 @@ constexpr int kFetches = 64;
 
 }  // namespace
 
+bool wants_the_end(const ServerRequest& request) {
+  const std::string_view range = request.headers.get("Range");
+  return range.empty() || (range.starts_with("bytes=") && range.ends_with('-') && range.size() > 7);
+}
+
 FileFlights::FileFlights(const BlobStore& blobs) : blobs_(blobs), pool_(kFetches) {}
 
 FileFlights::~FileFlights() {

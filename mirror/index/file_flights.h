@@ -11,10 +11,15 @@
 
 #include "base/blob_store.h"
 #include "base/growing_file.h"
+#include "base/http_server.h"
 #include "base/worker_pool.h"
 #include "mirror/index/upstream.h"
 
 namespace dae::mirror {
+
+// A part that does not reach the file's end could be right for its reader although the file turns out wrong: only who
+// wants the end may have the file while it comes.
+bool wants_the_end(const ServerRequest& request);
 
 // Thread-safe. A fetch goes on to its end whoever stops waiting for it; destruction ends those that are under way.
 class FileFlights {

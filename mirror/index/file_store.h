@@ -29,6 +29,8 @@ class FileStore {
   std::shared_ptr<GrowingFile> open(const Digest& digest, const std::string& name);
   // What the index, or the blob, says of the size of a file that package() would answer with.
   std::optional<uint64_t> size_bytes(const Digest& digest, const std::string& name);
+  // For others whose blobs may have to be fetched first.
+  FileFlights& flights() { return file_flights_; }
   // A blob that is there, as a file. Other bytes found in its place: Error network, and the next request finds them
   // gone.
   Path path(const Digest& held);

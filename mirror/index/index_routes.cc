@@ -18,8 +18,6 @@ constexpr int64_t kPageMaxAgeS = 600, kStaleMaxAgeS = 30;
 constexpr const char* kAbsentCaching = "public, max-age=60";
 constexpr const char* kFileCaching = "public, max-age=31536000, immutable";
 
-constexpr std::string_view kMetadataSuffix = ".metadata", kProvenanceSuffix = ".provenance";
-
 constexpr int64_t kAlways = std::numeric_limits<int64_t>::max();
 
 // With how long it holds as long as the catalog stays as it is; 0: it depends on more.
@@ -88,19 +86,6 @@ ServerResponse page_response(PageFormat format, std::string body, std::string et
   return response;
 }
 
-// What upstream announces, what was learned, and for wheels what can always be had: metadata taken out of the wheel.
-void announce_from_here(resolver::ProjectPage& page, const std::string& to_root) {
-  bool all_sizes = true;
-  for (resolver::IndexFile& file : page.files) {
-    file.url = to_root + "packages/" + file.sha256.substr(0, 2) + "/" + file.sha256 + "/" + percent_encode(file.name);
-    if (!file.metadata_sha256.empty() || resolver::parse_wheel_name(file.name)) file.has_metadata = true;
-    if (!file.provenance.empty()) file.provenance = file.url + std::string(kProvenanceSuffix);
-    all_sizes = all_sizes && file.size_bytes.has_value();
-  }
-  // From 1.1 on (PEP 700) every file must have a size.
-  page.api_version = all_sizes ? "1.4" : "1.0";
-}
-
 std::optional<PageFormat> choose_format(const ServerRequest& request, bool html_only) {
   if (html_only) return PageFormat::text_html;
   const std::string wanted = request.query_value("format");
@@ -123,19 +108,12 @@ struct Shown {
   bool tells_serials = false;  // `path` is an index, and what it lists changes with its revisions alone
 };
 
-// A mirror of this one may then ask for what has changed. Not where time, or a client's request, changes pages, too.
-bool tells_serials(IndexService& service, const std::string& index) {
-  const auto found = service.indexes.find(index);
-  return found != service.indexes.end() && found->second->pages_frozen() &&
-         service.policies.of(index, "").policy.is_plain();
-}
-
 Shown show_index(IndexService& service, const std::string& index) {
   return {index, "../../", [&service, index] { return service.policies.overlays().names(index); },
           [&service, index](const std::string& project) {
             return list_project(service.indexes, service.policies, index, project);
           },
-          tells_serials(service, index)};
+          tells_serials(service.indexes, service.policies, index)};
 }
 
 Shown show_snapshot(IndexService& service, const Snapshot& frozen) {
@@ -222,19 +200,13 @@ Answer simple(IndexService& service, const Shown& shown, const ServerRequest& re
   return project_page(service, shown, normal, wanted.html_only, *format, gzip_wanted);
 }
 
-// A part that does not reach the file's end could be right for its reader although the file turns out wrong.
-bool reaches_the_end(const ServerRequest& request) {
-  const std::string_view range = request.headers.get("Range");
-  return range.empty() || (range.starts_with("bytes=") && range.ends_with('-') && range.size() > 7);
-}
-
 // Whatever of it is here or on its way; HEAD fetches nothing whose size is known.
 void attach_package(IndexService& service, const ServerRequest& request, const Digest& digest, const std::string& file,
                     ServerResponse* response) {
   if (request.method == "HEAD") {
     const auto size_bytes = service.files.size_bytes(digest, file);
     if (size_bytes && !service.blobs.is_near(digest)) response->growing = std::make_shared<GrowingFile>(*size_bytes);
-  } else if (reaches_the_end(request)) {
+  } else if (wants_the_end(request)) {
     response->growing = service.files.open(digest, file);
   }
   if (!response->growing) response->file = service.files.path(service.files.package(digest, file));
@@ -254,7 +226,6 @@ void attach_sidecar(IndexService& service, const Digest& held, const char* type,
 
 // What is allowed was decided here; which bytes, their ranges and how they go out are nginx's (share/nginx).
 void leave_to_nginx(const ServerRequest& request, ServerResponse* response) {
-  if (response->file.empty()) return;
   response->file.clear();
   // nginx does not know the validator, and would follow the field of a 304, too.
   if (is_not_modified(request.headers, {.etag = response->etag})) return;
@@ -282,7 +253,10 @@ Answer package(IndexService& service, const ServerRequest& request) {
   } else {
     attach_package(service, request, digest, file, &response);
   }
-  if (request.headers.get(kAccelField) == "on") leave_to_nginx(request, &response);
+  if (request.headers.get(kAccelField) == "on" && !response.file.empty()) {
+    leave_to_nginx(request, &response);
+    if (service.on_left_to_nginx) service.on_left_to_nginx(digest, published);
+  }
   const bool on_its_way = response.growing != nullptr;
   return {std::move(response), on_its_way ? 0 : service.files.offered_until_ms(digest, published)};
 }

@@ -1,5 +1,7 @@
 #pragma once
 // The package index over HTTP: pages by content negotiation, files and their metadata by digest.
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "base/http_server.h"
@@ -21,6 +23,8 @@ struct IndexService {
   AnswerCache& answers;
   Policies& policies;
   Snapshots& snapshots;
+  // A file that is here was left to nginx to send. Waits for nothing.
+  std::function<void(const Digest&, const std::string& file)> on_left_to_nginx = {};
 };
 
 void add_index_routes(std::vector<Route>& routes, IndexService& service);

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/http.h"
+#include "resolver/standards/names.h"
+
 namespace dae::mirror {
 
 std::optional<Listing> list_project(const Indexes& indexes, Policies& policies, const std::string& index,
@@ -52,6 +55,23 @@ PolicyPage offered_page(const Listing& listing, PageStore& pages, int64_t now_ms
   out.page = merge_pages(std::move(offered));
   pages.fill_in_what_was_learned(out.page);
   return out;
+}
+
+bool tells_serials(const Indexes& indexes, Policies& policies, const std::string& index) {
+  const auto found = indexes.find(index);
+  return found != indexes.end() && found->second->pages_frozen() && policies.of(index, "").policy.is_plain();
+}
+
+void announce_from_here(resolver::ProjectPage& page, const std::string& to_root) {
+  bool all_sizes = true;
+  for (resolver::IndexFile& file : page.files) {
+    file.url = to_root + "packages/" + file.sha256.substr(0, 2) + "/" + file.sha256 + "/" + percent_encode(file.name);
+    if (!file.metadata_sha256.empty() || resolver::parse_wheel_name(file.name)) file.has_metadata = true;
+    if (!file.provenance.empty()) file.provenance = file.url + std::string(kProvenanceSuffix);
+    all_sizes = all_sizes && file.size_bytes.has_value();
+  }
+  // From 1.1 on (PEP 700) every file must have a size.
+  page.api_version = all_sizes ? "1.4" : "1.0";
 }
 
 }  // namespace dae::mirror

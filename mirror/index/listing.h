@@ -33,7 +33,14 @@ std::optional<Listing> list_project(const Indexes& indexes, Policies& policies, 
 // Of what the index listed then; the policy is today's.
 std::optional<Listing> list_frozen_project(PageStore& pages, Policies& policies, const Snapshot& frozen,
                                            const std::string& project);
+// A mirror of this one may then ask for what has changed. Not where time, or a client's request, changes pages, too.
+bool tells_serials(const Indexes& indexes, Policies& policies, const std::string& index);
 // With upstream's URLs.
 PolicyPage offered_page(const Listing& listing, PageStore& pages, int64_t now_ms);
+// Its links lead here. What upstream announces, what was learned, and for wheels what can always be had: metadata taken
+// out of the wheel.
+void announce_from_here(resolver::ProjectPage& page, const std::string& to_root);
+
+inline constexpr std::string_view kMetadataSuffix = ".metadata", kProvenanceSuffix = ".provenance";
 
 }  // namespace dae::mirror

@@ -116,8 +116,10 @@ int64_t PageStore::change(const std::string& index, const std::vector<ProjectCha
       const Prepared prepared = prepare(db, index, one, now_ms);
       const bool same = prepared.before == prepared.after;
       Statement head = db.prepare(
-          "INSERT INTO projects(index_name, name, document, serial) VALUES(?,?,?,?) ON CONFLICT(index_name, name) DO "
-          "UPDATE SET document = excluded.document, serial = excluded.serial, revision = revision + ?");
+          "INSERT INTO projects(index_name, name, document, serial, changed) "
+          "VALUES(?1,?2,?3,?4,(SELECT ifnull(max(changed), 0) + 1 FROM projects)) "
+          "ON CONFLICT(index_name, name) DO UPDATE SET document = excluded.document, serial = excluded.serial, "
+          "revision = revision + ?5, changed = CASE ?5 WHEN 0 THEN changed ELSE excluded.changed END");
       head.bind(1, index).bind(2, one.project).bind(3, prepared.after).bind(4, one.serial);
       head.bind(5, int64_t{!same}).run();
       if (same) continue;

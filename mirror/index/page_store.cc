@@ -14,7 +14,8 @@ constexpr size_t kOfADocument = 2;     // what it takes without its files, in fi
 
 void touch_pages_with(Database& db, const Digest& digest) {
   Statement touch = db.prepare(
-      "UPDATE projects SET revision = revision + 1 WHERE (index_name, name) IN "
+      "UPDATE projects SET revision = revision + 1, changed = (SELECT max(changed) + 1 FROM projects) "
+      "WHERE (index_name, name) IN "
       "(SELECT index_name, project FROM places WHERE sha256 = ?)");
   touch.bind(1, digest.hex()).run();
 }

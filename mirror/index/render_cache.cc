@@ -16,6 +16,10 @@ size_t held_bytes(const RenderedPage& page) {
 
 }  // namespace
 
+std::string gzip_variant(const std::string& body) {
+  return body.size() > kFewBytes ? gzip(body) : "";
+}
+
 std::shared_ptr<const RenderedPage> RenderCache::get(const std::string& key, const std::string& version, int64_t now_ms,
                                                      const std::function<Rendering()>& render) {
   {
@@ -32,7 +36,7 @@ std::shared_ptr<const RenderedPage> RenderCache::get(const std::string& key, con
   page->version = version;
   page->valid_until_ms = rendering.valid_until_ms;
   page->body = std::move(rendering.body);
-  if (page->body.size() > kFewBytes) page->gzipped = gzip(page->body);
+  page->gzipped = gzip_variant(page->body);
   page->etag = Digest::of(page->body).short_hex(32);
   keep(key, page);
   return page;

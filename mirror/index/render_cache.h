@@ -19,11 +19,14 @@ struct Rendering {
   int64_t valid_until_ms;
 };
 
+// What is sent to who takes gzip; "" when the bytes are so few that it is not worth it.
+std::string gzip_variant(const std::string& body);
+
 struct RenderedPage {
   std::string version;
   int64_t valid_until_ms = 0;
   std::string body;
-  std::string gzipped;  // the same bytes; empty when they are so few that it is not worth it
+  std::string gzipped;  // gzip_variant()
   std::string etag;     // of the bytes: equal pages keep their validator whatever the version
 };
 

@@ -11,6 +11,8 @@
 namespace dae::mirror {
 namespace {
 
+// A dae mirror behind nginx answers this one itself: with the serials that files of pages do not have.
+constexpr const char* kUserAgent = "dae-mirror/1";
 constexpr int64_t kDefaultFreshMs = 600'000;
 constexpr int64_t kLongestFreshMs = 86'400'000;
 // A client is waiting: longer than this and it has given up.
@@ -114,6 +116,7 @@ HttpRequest Upstream::page_request(const std::string& project, const std::string
   HttpRequest request;
   request.url = root().url + project + "/";
   request.headers.add("Accept", resolver::kSimpleAccept);
+  request.headers.add("User-Agent", kUserAgent);
   if (!etag.empty()) request.headers.add("If-None-Match", etag);
   if (!last_modified.empty()) request.headers.add("If-Modified-Since", last_modified);
   request.timeout_ms = kPageTimeoutMs;
@@ -152,6 +155,7 @@ HttpRequest Upstream::list_request() {
   HttpRequest request;
   request.url = root().url;
   request.headers.add("Accept", resolver::kSimpleAccept);
+  request.headers.add("User-Agent", kUserAgent);
   request.body_limit_bytes = kListLimitBytes;
   request.reach = reach();
   return request;

@@ -53,6 +53,12 @@ const std::vector<DenyList::Entry>& DenyList::about(const std::string& project) 
   return found == by_project_.end() ? none : found->second;
 }
 
+std::vector<std::string> DenyList::projects() const {
+  std::vector<std::string> out;
+  for (const auto& [project, entries] : by_project_) out.push_back(project);
+  return out;
+}
+
 void DenyList::add(Entry entry) {
   std::vector<Entry>& entries = by_project_[entry.package.name];
   entries.push_back(std::move(entry));

@@ -20,6 +20,7 @@ class DenyList {
   };
   // Entries about the project (normalised name), in the order of their advisories' names; empty: none.
   const std::vector<Entry>& about(const std::string& project) const;
+  std::vector<std::string> projects() const;  // with entries; sorted
   size_t size() const { return size_; }
   void add(Entry entry);
   // Once, after the last add().

@@ -2,6 +2,7 @@
 #include <limits>
 #include <optional>
 
+#include "mirror/care/quarantine.h"
 #include "mirror/registry/protocol.h"
 #include "mirror/registry/registry_routes.h"
 
@@ -32,6 +33,32 @@ Chunk chunk_of(const ServerRequest& request) {
           request.body_sha256 ? std::optional(request.body_sha256()) : std::nullopt};
 }
 
+OciRefusal unknown_blob() {
+  return OciRefusal(404, "BLOB_UNKNOWN", "this repository has no such blob");
+}
+
+// Whatever of it is here or on its way; HEAD fetches nothing.
+void attach_blob(RegistryService& service, const ServerRequest& request, const Digest& stored,
+                 ServerResponse* response) {
+  try {
+    if (!service.blobs.is_near(stored) && service.flights != nullptr) {
+      const auto size_bytes = service.blobs.size_bytes(stored);
+      if (request.method == "HEAD" && size_bytes) {
+        response->growing = std::make_shared<GrowingFile>(*size_bytes);
+      } else if (wants_the_end(request)) {
+        BlobStore& blobs = service.blobs;
+        response->growing =
+            service.flights->open(stored, [&blobs, stored](const BlobWatch& watch) { blobs.bring(stored, watch); });
+      }
+    }
+    if (!response->growing) response->file = service.blobs.path(stored);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::verification) quarantine_if_wrong(service.blobs, stored);
+    if (error.kind() == ErrorKind::verification || error.kind() == ErrorKind::not_found) throw unknown_blob();
+    throw;
+  }
+}
+
 ServerResponse get_blob(RegistryService& service, const ServerRequest& request) {
   const std::string& repository = checked_repository(request.captures.at(0));
   const ContentDigest digest = ContentDigest::parse(request.captures.at(1));
@@ -39,16 +66,16 @@ ServerResponse get_blob(RegistryService& service, const ServerRequest& request) 
   const auto stored = service.store.blob(repository, digest);
   if (!stored || !service.blobs.has(*stored)) {
     service.answers.forget(request);
-    throw OciRefusal(404, "BLOB_UNKNOWN", "this repository has no such blob");
+    throw unknown_blob();
   }
   ServerResponse response;
-  response.file = service.blobs.path(*stored);
+  attach_blob(service, request, *stored, &response);
   response.etag = stored->hex();
   response.headers.set("Content-Type", "application/octet-stream");
   response.headers.set("Docker-Content-Digest", digest.oci());
   response.headers.set("Cache-Control", "private, max-age=31536000, immutable");
   response.headers.set("X-Content-Type-Options", "nosniff");
-  service.answers.keep(request, response, mark, std::numeric_limits<int64_t>::max());
+  if (!response.growing) service.answers.keep(request, response, mark, std::numeric_limits<int64_t>::max());
   return response;
 }
 
@@ -56,9 +83,7 @@ ServerResponse get_blob(RegistryService& service, const ServerRequest& request) 
 ServerResponse delete_blob(RegistryService& service, const ServerRequest& request) {
   const std::string& repository = checked_repository(request.captures.at(0));
   const ContentDigest digest = ContentDigest::parse(request.captures.at(1));
-  if (!service.store.unlink_blob(repository, digest)) {
-    throw OciRefusal(404, "BLOB_UNKNOWN", "this repository has no such blob");
-  }
+  if (!service.store.unlink_blob(repository, digest)) throw unknown_blob();
   ServerResponse response;
   response.status = 202;
   return response;

@@ -73,8 +73,10 @@ Handler with_oci_errors(Handler handle) {
       return refusal.response();
     } catch (const Error& error) {
       log_error("registry request failed", {{"path", request.path}, {"why", error.what()}});
-      // The specification has no code for our own trouble; clients look at the status.
-      return OciRefusal(500, "UNKNOWN", "the registry could not do this; its log says why").response();
+      // The specification has no code for our own trouble; clients look at the status, and try again after a 503.
+      return OciRefusal(error.kind() == ErrorKind::network ? 503 : 500, "UNKNOWN",
+                        "the registry could not do this; its log says why")
+          .response();
     }
   };
 }

@@ -4,6 +4,7 @@
 
 #include "base/http_server.h"
 #include "mirror/index/answer_cache.h"
+#include "mirror/index/file_flights.h"
 #include "mirror/registry/registry_store.h"
 #include "mirror/registry/uploads.h"
 
@@ -17,6 +18,7 @@ struct RegistryService {
   uint64_t blob_limit_bytes;
   bool sparse;  // manifests may name what is not here
   AnswerCache& answers;
+  FileFlights* flights = nullptr;  // with it, a blob that is not near is sent while it comes
 };
 
 void add_registry_routes(std::vector<Route>& routes, RegistryService& service);

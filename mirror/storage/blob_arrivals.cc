@@ -61,6 +61,13 @@ std::unique_ptr<PartFile> BlobArrivals::open_part(const Digest& digest) const {
   return part;
 }
 
+void BlobArrivals::tell_restart(Flight& flight) {
+  std::lock_guard lock(flight.mutex);
+  for (const BlobWatch& watch : flight.watches) {
+    if (watch.on_restart) watch.on_restart();
+  }
+}
+
 void BlobArrivals::fly(const std::shared_ptr<Flight>& flight, const Digest& digest,
                        const std::shared_ptr<const std::atomic<bool>>& stop) {
   // Whoever asked may have looked just before an earlier flight landed.
@@ -70,12 +77,7 @@ void BlobArrivals::fly(const std::shared_ptr<Flight>& flight, const Digest& dige
     const uint64_t begun_bytes = size_of(part->path());
     bool right = fetch(flight, digest, part->path(), stop);
     if (!right && begun_bytes > 0) {  // its beginning may be what is wrong
-      {
-        std::lock_guard lock(flight->mutex);
-        for (const BlobWatch& watch : flight->watches) {
-          if (watch.on_restart) watch.on_restart();
-        }
-      }
+      tell_restart(*flight);
       part->clear();
       right = fetch(flight, digest, part->path(), stop);
     }
@@ -87,6 +89,8 @@ void BlobArrivals::fly(const std::shared_ptr<Flight>& flight, const Digest& dige
     cache_.adopt_part(part->path(), digest);
     on_bytes_(size_bytes);
   } catch (const Error& error) {
+    // Those who look on may go on with bytes from elsewhere.
+    if (error.kind() == ErrorKind::verification || error.kind() == ErrorKind::not_found) tell_restart(*flight);
     if (!is_worth_keeping(error) || size_of(part->path()) == 0) part->discard();
     throw;
   }
@@ -98,7 +102,10 @@ bool BlobArrivals::fetch(const std::shared_ptr<Flight>& flight, const Digest& di
   ObjectStore::Fetch fetch;
   fetch.into = part;
   fetch.stop = stop;
-  fetch.on_progress = [flight, part](uint64_t done, uint64_t total) {
+  fetch.on_progress = [flight, part, before = uint64_t{0}](uint64_t done, uint64_t total) mutable {
+    // A server that knows no ranges begins anew.
+    if (done < before) tell_restart(*flight);
+    before = done;
     std::lock_guard lock(flight->mutex);
     for (const BlobWatch& watch : flight->watches) {
       if (watch.on_progress) watch.on_progress(part, done, total);

@@ -34,6 +34,7 @@ class BlobArrivals {
            const std::shared_ptr<const std::atomic<bool>>& stop);
   bool fetch(const std::shared_ptr<Flight>& flight, const Digest& digest, const Path& part,
              const std::shared_ptr<const std::atomic<bool>>& stop);
+  static void tell_restart(Flight& flight);
   std::unique_ptr<PartFile> open_part(const Digest& digest) const;
   void land(const Digest& digest);
 

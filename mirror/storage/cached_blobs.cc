@@ -91,7 +91,7 @@ class CachedBlobStore final : public BlobStore {
   Digest copy_in(const Path& file, const std::optional<Digest>& expected) override;
   Path part(const Digest& digest) const override { return cache_->part(digest); }
   void adopt_part(const Path& part, const Digest& digest) override;
-  void adopt_parts(const std::map<Digest, Path>& parts) override;
+  void adopt_parts(const std::map<Digest, Path>& parts, const std::function<void()>& before_each) override;
 
   bool remove(const Digest& digest) override {
     const bool removed = objects_.remove(digest);
@@ -220,7 +220,7 @@ void CachedBlobStore::adopt_part(const Path& part, const Digest& digest) {
   keeper_.note_bytes(info->size_bytes);
 }
 
-void CachedBlobStore::adopt_parts(const std::map<Digest, Path>& parts) {
+void CachedBlobStore::adopt_parts(const std::map<Digest, Path>& parts, const std::function<void()>& before_each) {
   std::map<Digest, Path> here;
   uint64_t count = 0;
   for (const auto& [digest, part] : parts) {
@@ -234,7 +234,7 @@ void CachedBlobStore::adopt_parts(const std::map<Digest, Path>& parts) {
   objects_.put_all(here);
   // One flush of the file system is cheaper than many of files, and dearer than a few.
   if (here.size() > kFewFiles) sync_file_system(tmp_);
-  (here.size() > kFewFiles ? flushed_ : cache_)->adopt_parts(here);
+  (here.size() > kFewFiles ? flushed_ : cache_)->adopt_parts(here, before_each);
   keeper_.note_bytes(count);
 }
 

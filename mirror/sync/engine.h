@@ -99,10 +99,10 @@ class Engine {
   void send_file(FileWork file);
   Download download_of(const FileWork& file) const;
   void take_part(const FileWork& file);
-  void stored(const FileWork& file, const Path& path, uint64_t fetched_bytes);
+  void stored(const FileWork& file, uint64_t fetched_bytes);
   void each_waiting(const Digest& digest, const std::function<void(const FileWork&)>& visit);
-  void bring_sidecars(const ProjectPtr& project, size_t file, const Path& path);
-  bool extract_metadata(resolver::IndexFile& file, const Path& path);
+  void bring_sidecars(const ProjectPtr& project, size_t file);
+  bool extract_metadata(resolver::IndexFile& file);
   void bring_sidecar(const ProjectPtr& project, size_t file, FileWork::Part part);
   void send_sidecar(FileWork file);
   void take_sidecar(const FileWork& file, std::future<HttpResponse> answer);

@@ -20,7 +20,7 @@ void Engine::bring_files(const ProjectPtr& project) {
     if (!here) {
       bring_file(project, i);
     } else if (!parts_.plan_only && is_new.contains(i)) {
-      bring_sidecars(project, i, parts_.publisher.path(digest));
+      bring_sidecars(project, i);
     }
   }
   file_done(project);
@@ -59,7 +59,7 @@ void Engine::send_file(FileWork file) {
   if (file.part != FileWork::Part::bytes) return send_sidecar(std::move(file));
   const Digest digest = Digest::parse(wanted.sha256);
   if (!file.download) {
-    if (held(digest)) return stored(file, parts_.publisher.path(digest), 0);
+    if (held(digest)) return stored(file, 0);
     if (const auto other = fetching_.find(digest); other != fetching_.end()) {
       other->second.push_back(std::move(file));
       return;
@@ -108,20 +108,18 @@ void Engine::take_part(const FileWork& file) {
   const Digest digest = file.download->digest();
   const Path part = file.download->part();
   parts_.publisher.add_part(digest, part);
-  each_waiting(digest, [&](const FileWork& waiting) { stored(waiting, part, 0); });
-  stored(file, part, file.download->done_bytes());
+  each_waiting(digest, [&](const FileWork& waiting) { stored(waiting, 0); });
+  stored(file, file.download->done_bytes());
 }
 
-void Engine::stored(const FileWork& file, const Path& path, uint64_t fetched_bytes) {
+void Engine::stored(const FileWork& file, uint64_t fetched_bytes) {
   resolver::IndexFile& here = file.project->choice.document.page.files[file.file];
   if (file.download) {
     ++file.project->report.files;
     file.project->report.bytes += fetched_bytes;
     here.size_bytes = fetched_bytes;
-  } else if (!here.size_bytes) {
-    if (const auto info = file_info(path)) here.size_bytes = info->size_bytes;
   }
-  bring_sidecars(file.project, file.file, path);
+  bring_sidecars(file.project, file.file);
   file_done(file.project);
 }
 

@@ -24,21 +24,19 @@ bool is_provenance(const std::string& text) {
 
 }  // namespace
 
-void Engine::bring_sidecars(const ProjectPtr& project, size_t file, const Path& path) {
+void Engine::bring_sidecars(const ProjectPtr& project, size_t file) {
   resolver::IndexFile& here = project->choice.document.page.files[file];
-  if (!here.size_bytes) {
-    if (const auto info = file_info(path)) here.size_bytes = info->size_bytes;
-  }
-  if (!extract_metadata(here, path)) bring_sidecar(project, file, FileWork::Part::metadata);
+  if (!here.size_bytes) here.size_bytes = parts_.publisher.size_bytes(Digest::parse(here.sha256));
+  if (!extract_metadata(here)) bring_sidecar(project, file, FileWork::Part::metadata);
   if (!here.provenance.empty()) bring_sidecar(project, file, FileWork::Part::provenance);
 }
 
 // Taken out of the wheel, which is what upstream's metadata has to be. False: it has to be asked for.
-bool Engine::extract_metadata(resolver::IndexFile& file, const Path& path) {
+bool Engine::extract_metadata(resolver::IndexFile& file) {
   if (!file.metadata_sha256.empty() && parts_.publisher.holds(Digest::parse(file.metadata_sha256))) return true;
   if (resolver::parse_wheel_name(file.name)) {
     try {
-      const std::string text = read_wheel_metadata(path, file.name);
+      const std::string text = read_wheel_metadata(parts_.publisher.path(Digest::parse(file.sha256)), file.name);
       const Digest digest = Digest::of(text);
       if (file.metadata_sha256.empty() || file.metadata_sha256 == digest.hex()) {
         parts_.publisher.add_bytes(digest, text);

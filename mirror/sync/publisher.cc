@@ -29,6 +29,13 @@ Path Publisher::path(const Digest& digest) const {
   return part != parts_.end() ? part->second : blobs_.path(digest);
 }
 
+std::optional<uint64_t> Publisher::size_bytes(const Digest& digest) const {
+  const auto part = parts_.find(digest);
+  if (part == parts_.end()) return blobs_.size_bytes(digest);
+  const auto info = file_info(part->second);
+  return info ? std::optional(info->size_bytes) : std::nullopt;
+}
+
 void Publisher::add_part(const Digest& digest, const Path& part) {
   parts_[digest] = part;
 }
@@ -75,15 +82,7 @@ void Publisher::store_bytes() {
   if (parts_.empty()) return;
   on_step_("flush");
   flush_();
-  for (const auto& [digest, part] : parts_) {
-    on_step_("store");
-    try {
-      blobs_.adopt_part(part, digest);
-    } catch (const Error&) {
-      // Somebody else, who fetched the same file, may have been faster.
-      if (!blobs_.has(digest)) throw;
-    }
-  }
+  blobs_.adopt_parts(parts_, [this] { on_step_("store"); });
   on_step_("flush names");
   flush_();
   parts_.clear();

@@ -4,6 +4,7 @@
 // either the old page or the new one, and unfinished files that it goes on with.
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,7 +25,8 @@ class Publisher {
 
   // Stored, or waiting to be; and safe from a sweep from now on.
   bool holds(const Digest& digest);
-  Path path(const Digest& digest) const;                           // of what it holds
+  Path path(const Digest& digest) const;                           // of what it holds; may have to be fetched first
+  std::optional<uint64_t> size_bytes(const Digest& digest) const;  // of what it holds
   void add_part(const Digest& digest, const Path& part);           // complete and checked
   void add_bytes(const Digest& digest, const std::string& bytes);  // of this digest
   struct Provenance {

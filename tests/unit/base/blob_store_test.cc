@@ -192,5 +192,39 @@ TEST_F(BlobStoreTest, ListsDamagedBlobsToo) {
   EXPECT_EQ(found[0].size_bytes, 0u);
 }
 
+TEST_F(BlobStoreTest, TakesManyPartsAtOnceAndThoseThatOthersTook) {
+  const Digest one = Digest::of("one"), two = Digest::of("two");
+  write_file_atomic(store_->part(one), "one");
+  store_->put("two");
+  int named = 0;
+  store_->adopt_parts({{one, store_->part(one)}, {two, store_->part(two)}}, [&] { ++named; });
+  EXPECT_EQ(named, 2);
+  EXPECT_EQ(store_->read(one), "one");
+  EXPECT_TRUE(leftovers().empty());
+  const Digest nowhere = Digest::of("nowhere");
+  EXPECT_THROW(store_->adopt_parts({{nowhere, store_->part(nowhere)}}), Error);
+}
+
+TEST_F(BlobStoreTest, KeepsWrongBytesWhereNothingServesThem) {
+  const Digest digest = store_->put("bytes");
+  set_mode(store_->path(digest), 0644);
+  append_file(store_->path(digest), "!");
+  uint64_t hashed_bytes = 0;
+  EXPECT_FALSE(store_->verify(digest, [&](uint64_t count) { hashed_bytes += count; }));
+  EXPECT_EQ(hashed_bytes, 6u);
+  store_->quarantine(digest);
+  store_->quarantine(digest);
+  EXPECT_FALSE(store_->has(digest));
+  EXPECT_FALSE(store_->find(digest));
+  EXPECT_FALSE(store_->verify(digest));
+  ASSERT_EQ(store_->quarantined().size(), 1u);
+  EXPECT_EQ(store_->quarantined()[0].digest, digest);
+  EXPECT_EQ(read_file(dir_.path() / "quarantine" / digest.hex()), "bytes!");
+  const int64_t taken_ms = store_->quarantined()[0].touched_ms;
+  EXPECT_EQ(store_->forget_quarantined(taken_ms), 0u);
+  EXPECT_EQ(store_->forget_quarantined(taken_ms + 1), 6u);
+  EXPECT_TRUE(store_->quarantined().empty());
+}
+
 }  // namespace
 }  // namespace dae

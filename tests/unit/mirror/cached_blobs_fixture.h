@@ -46,7 +46,8 @@ struct Machine {
     std::filesystem::last_write_time(file(digest), now - std::chrono::milliseconds(ms));
   }
 
-  TempDir dir;
+  // In memory where that can be: files of a cache are flushed.
+  TempDir dir{"dae-", exists("/dev/shm") ? Path("/dev/shm") : Path()};
   std::unique_ptr<BlobStore> blobs;
 };
 

@@ -366,9 +366,9 @@ TEST_F(CachedBlobs, ATouchedBlobIsNeverSweptWhateverTheOrder) {
   objects.set_before([&](const std::string&, const std::string&) {
     if (++yields % 3 == 0) std::this_thread::yield();
   });
-  const std::vector<std::string> contents = {"one", "two", "three", "four"};
+  const std::vector<std::string> contents = {"one", "two", "three", "four", "five", "six", "seven", "eight"};
   int swept = 0, kept = 0;
-  for (int round = 0; round < 600; ++round) {
+  for (int round = 0; round < 300; ++round) {
     std::vector<Digest> digests;
     for (const std::string& bytes : contents) digests.push_back(blobs.put(bytes));
     clock.advance_ms(48 * kHourMs);

@@ -1,10 +1,10 @@
 // A storage that is full, and blobs that were damaged behind the mirror's back. Needs to mount: skipped without root.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/blob_store.h"
 #include "base/hash.h"
 #include "fixture.h"
+#include "small_disk.h"
 
 namespace dae::mirror {
 namespace {
@@ -12,43 +12,11 @@ namespace {
 using testing::FakeIndex;
 using testing::json_file;
 using testing::json_page;
+using testing::SmallDisk;
 using testing::TestMirror;
 
 constexpr const char* kJson = "application/vnd.pypi.simple.v1+json";
 constexpr size_t kMiB = 1u << 20;
-
-// A file system of 8 MiB for the time of a test.
-class SmallDisk {
- public:
-  SmallDisk() : runner_(make_process_runner()) {
-    if (::geteuid() != 0) return;
-    ProcessSpec spec;
-    spec.argv = {"mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", dir_.path().string()};
-    mounted_ = runner_->run(spec).exit_code == 0;
-  }
-  ~SmallDisk() {
-    ProcessSpec spec;
-    spec.argv = {"umount", "--lazy", dir_.path().string()};
-    if (mounted_) runner_->run(spec);
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  bool mounted() const { return mounted_; }
-  const Path& path() const { return dir_.path(); }
-  void fill() {
-    for (size_t size = kMiB; size > 0; size /= 2) {
-      try {
-        while (true) append_file(path() / "filler", std::string(size, 'x'));
-      } catch (const Error&) {
-      }
-    }
-  }
-
- private:
-  TempDir dir_;
-  std::unique_ptr<ProcessRunner> runner_;
-  bool mounted_ = false;
-};
 
 struct FullDisk : ::testing::Test {
   void SetUp() override {
