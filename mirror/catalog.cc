@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/sqlite_changes.h"
 
 namespace dae::mirror {
@@ -386,6 +387,21 @@ bool Catalog::follow() {
   const bool news = log_->catch_up(*writer_);
   if (news) note_own_write();
   return news;
+}
+
+bool Catalog::look_again() {
+  if (log_ == nullptr) return false;
+  const uint64_t before = generation_, looks = looks_;
+  std::lock_guard turn(write_mutex_);
+  if (looks_ == looks) {  // else somebody began to look after we asked
+    ++looks_;
+    try {
+      if (log_->catch_up(*writer_)) note_own_write();
+    } catch (const Error&) {
+      return false;  // not found is the answer then
+    }
+  }
+  return generation_ != before;
 }
 
 void Catalog::maintain(const std::function<void(Database&)>& body) {

@@ -48,6 +48,14 @@ class Catalog {
   void write_local(const std::function<void(Database&)>& body);
   // Takes over what others wrote. True: there was something.
   bool follow();
+  // For what another machine may have written a moment ago: `body` (an optional) is asked again when it found nothing
+  // and there is something new.
+  template <typename Body>
+  auto read_newest(Body&& body) {
+    auto found = read(body);
+    return found || !look_again() ? found : read(body);
+  }
+  bool look_again();  // true: there is something new. Many who ask at once are answered by one look
   // With the connection that writes; no write runs meanwhile.
   void maintain(const std::function<void(Database&)>& body);
   // Changes after every write: what was looked up before, and after it was the same, still holds. Writes of other
@@ -68,6 +76,7 @@ class Catalog {
 
   CatalogLog* log_;
   std::mutex write_mutex_;  // before mutex_
+  std::atomic<uint64_t> looks_{0};
   std::optional<Database> writer_;
   std::vector<std::string> shared_tables_;
   std::mutex waiting_mutex_;

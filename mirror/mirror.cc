@@ -144,8 +144,8 @@ class RunningMirror final : public Mirror {
   Uploads uploads_;
   AnswerCache answers_{catalog_, clock_, config_.storage / "spool"};
   IndexService index_service_{indexes_, pages_, files_, blobs_, rendered_, answers_, policies_, snapshots_};
-  RegistryService registry_service_{registry_, uploads_, blobs_, config_.file_limit_bytes, config_.sparse_manifests,
-                                    answers_, &files_.flights()};
+  RegistryService registry_service_{
+      registry_, uploads_, blobs_, config_.file_limit_bytes, config_.sparse_manifests, answers_, &files_.flights()};
   Publisher publisher_{catalog_, pages_, blobs_, clock_, names_of(config_.indexes)};
   UploadService upload_service_{catalog_, publisher_, clock_, config_.storage / "spool", config_.upload_limit_bytes};
   SiteService site_service_{config_, catalog_, pages_, registry_, blobs_, policies_, clock_};

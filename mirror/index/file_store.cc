@@ -31,7 +31,9 @@ bool is_metadata_of(const std::string& text, const std::string& name, const std:
 
 FileStore::Listed FileStore::find(const Digest& digest, const std::string& name) {
   std::optional<Verdict> refused;
-  for (FileRow& row : pages_.find_file(digest, name)) {
+  std::vector<FileRow> rows = pages_.find_file(digest, name);
+  if (rows.empty() && pages_.look_again()) rows = pages_.find_file(digest, name);
+  for (FileRow& row : rows) {
     const auto index = indexes_.find(row.index);
     if (index == indexes_.end()) continue;
     Verdict verdict = policies_.judge(row.index, *row.document, name);

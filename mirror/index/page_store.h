@@ -22,7 +22,7 @@ struct ProjectRow {
   int64_t serial = 0;    // upstream's (X-PyPI-Last-Serial); 0: not known
   std::string etag, last_modified;
   int64_t fetched_ms = 0, fresh_until_ms = 0;  // by this machine
-  int64_t revision = 0;  // changes with whatever the page says
+  int64_t revision = 0;                        // changes with whatever the page says
 };
 
 struct FileRow {
@@ -82,6 +82,7 @@ class PageStore {
   Names names_since(const std::string& index);  // of all
   // Every index that lists this file now, by name, then those of which a snapshot does.
   std::vector<FileRow> find_file(const Digest& digest, const std::string& name);
+  bool look_again() { return catalog_.look_again(); }  // as Catalog's
   void learn_size(const Digest& digest, uint64_t size_bytes);
   void learn_metadata(const Digest& digest, const Digest& metadata);
   // The blob with the attestations of a file that upstream had at this URL.

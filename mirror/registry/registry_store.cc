@@ -39,7 +39,7 @@ bool RegistryStore::has_repository(const std::string& repository) {
 }
 
 std::optional<Digest> RegistryStore::blob(const std::string& repository, const ContentDigest& digest) {
-  return catalog_.read([&](Database& db) -> std::optional<Digest> {
+  return catalog_.read_newest([&](Database& db) -> std::optional<Digest> {
     Statement row = db.prepare(
         "SELECT b.digest, ifnull(d.sha256, '') FROM repository_blobs b LEFT JOIN digests d ON d.digest = b.digest "
         "WHERE b.repository = ? AND b.digest = ?");
@@ -116,7 +116,7 @@ void RegistryStore::put_manifest(const std::string& repository, const ManifestRo
 }
 
 std::optional<ManifestRow> RegistryStore::manifest(const std::string& repository, const ContentDigest& digest) {
-  return catalog_.read([&](Database& db) {
+  return catalog_.read_newest([&](Database& db) {
     Statement rows = db.prepare(
         "SELECT m.digest, m.media_type, m.size_bytes, ifnull(d.sha256, '') FROM manifests m "
         "LEFT JOIN digests d ON d.digest = m.digest WHERE m.repository = ? AND m.digest = ?");
@@ -126,7 +126,7 @@ std::optional<ManifestRow> RegistryStore::manifest(const std::string& repository
 }
 
 std::optional<ManifestRow> RegistryStore::tagged(const std::string& repository, const std::string& tag) {
-  return catalog_.read([&](Database& db) {
+  return catalog_.read_newest([&](Database& db) {
     Statement rows = db.prepare(
         "SELECT m.digest, m.media_type, m.size_bytes, ifnull(d.sha256, '') FROM tags t JOIN manifests m "
         "ON m.repository = t.repository AND m.digest = t.digest LEFT JOIN digests d ON d.digest = m.digest WHERE "

@@ -136,7 +136,7 @@ std::optional<Token> find_token(Catalog& catalog, std::string_view secret, int64
   if (secret.size() != kPrefix.size() + kIdDigits + 1 + 2 * kSecretBytes || !secret.starts_with(kPrefix)) {
     return std::nullopt;
   }
-  return catalog.read([&](Database& db) -> std::optional<Token> {
+  return catalog.read_newest([&](Database& db) -> std::optional<Token> {
     Statement row = db.prepare(std::string(kColumns) + " WHERE id = ?");
     row.bind(1, secret.substr(kPrefix.size(), kIdDigits));
     if (!row.step() || !equal_in_constant_time(row.text(kHashColumn), Digest::of(secret).hex())) return std::nullopt;

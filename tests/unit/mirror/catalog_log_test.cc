@@ -101,6 +101,20 @@ TEST_F(SharedCatalog, WhatOneMachineWritesTheOthersHaveAfterTheyLooked) {
   EXPECT_EQ(head().sequence, 3);
 }
 
+TEST_F(SharedCatalog, WhoDoesNotFindLooksOnceMore) {
+  auto a = machine("a"), b = machine("b");
+  a->put("one");
+  const auto find = [&](Database& db) -> std::optional<std::string> {
+    Statement row = db.prepare("SELECT name FROM provenance");
+    return row.step() ? std::optional(row.text(0)) : std::nullopt;
+  };
+  EXPECT_FALSE(b->catalog.read(find));
+  EXPECT_TRUE(b->catalog.read_newest(find));
+  EXPECT_FALSE(b->catalog.look_again());
+  objects_.set_before([](const std::string&, const std::string&) { throw Error(ErrorKind::network, "down"); });
+  EXPECT_FALSE(b->catalog.look_again());  // and nothing is thrown
+}
+
 TEST_F(SharedCatalog, ANewMachineGetsAllThatWasWritten) {
   auto a = machine("a");
   for (int i = 0; i < 100; ++i) a->put("key" + std::to_string(i));  // more than the head names
