@@ -253,7 +253,9 @@ Answer package(IndexService& service, const ServerRequest& request) {
   } else {
     attach_package(service, request, digest, file, &response);
   }
-  if (request.headers.get(kAccelField) == "on" && !response.file.empty()) {
+  // nginx would compare `If-Match` with a validator of its own.
+  const bool leaves = request.headers.get(kAccelField) == "on" && request.headers.get("If-Match").empty();
+  if (leaves && !response.file.empty()) {
     leave_to_nginx(request, &response);
     if (service.on_left_to_nginx) service.on_left_to_nginx(digest, published);
   }

@@ -43,6 +43,10 @@ ErrorKind kind_of(int status, const S3Refusal& refusal) {
   }
   if (is_about_credentials(refusal.code) || refusal.code == "RequestTimeTooSkewed") return ErrorKind::refused;
   if (status == 401 || status == 403 || status == 405 || status == 501) return ErrorKind::refused;
+  // Those of other writes pass; the others, as that of a key that is a folder too, do not.
+  if (status == 409 && !is_one_of(refusal.code, {"ConditionalRequestConflict", "OperationAborted", ""})) {
+    return ErrorKind::refused;
+  }
   // A redirect is not followed: its target would get a request that was signed for somebody else.
   return status >= 300 && status < 400 ? ErrorKind::refused : ErrorKind::network;
 }

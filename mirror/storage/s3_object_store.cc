@@ -19,6 +19,9 @@ constexpr int64_t kCopyPatienceMs = 15 * 60'000;
 constexpr uint64_t kMaxPage = 16 << 20;
 constexpr int kMaxConflicts = 20, kMaxCopyRetries = 4, kMaxEmptyPages = 1000;
 constexpr int64_t kConflictPauseMs = 20, kCopyPauseMs = 250;
+// Where an object is on its way to itself (touch), and for how long at most.
+constexpr const char* kAside = "touching/";
+constexpr int64_t kLeftoverMs = 24 * 3'600'000;
 // Last-Modified is in whole seconds.
 constexpr int64_t kSecondMs = 2000;
 
@@ -77,7 +80,7 @@ class S3ObjectStore final : public ObjectStore {
       // It had that etag once and is gone.
       if (!etag.empty() && S3Client::is_missing_object(response)) return std::nullopt;
       // Another write of it was under way; this one was not done. Who asks again learns which it is.
-      if (response.status != 409 || conflict >= kMaxConflicts) return stored(key, response);
+      if (!is_conflict(response) || conflict >= kMaxConflicts) return stored(key, response);
       client_.clock().sleep_ms(kConflictPauseMs * (conflict + 1));
     }
   }
@@ -89,9 +92,10 @@ class S3ObjectStore final : public ObjectStore {
       const auto copied = try_copy(key, key);
       if (!copied) return false;
       if (copied->is_new) return true;
+      remove_leftovers();
       copying_keeps_time_ = true;
     }
-    const std::string aside = "touching/" + random_hex();
+    const std::string aside = kAside + random_hex();
     if (!try_copy(key, aside)) return false;
     copy(aside, key);
     remove(aside);
@@ -131,6 +135,21 @@ class S3ObjectStore final : public ObjectStore {
   static constexpr const char* kCannotStore = "cannot store the object";
   static constexpr const char* kCannotCopy = "cannot copy the object";
   static constexpr const char* kCannotList = "cannot list the objects";
+
+  static bool is_conflict(const HttpResponse& response) {
+    if (response.status != 409) return false;
+    const std::string code = s3_refusal(response.body).code;
+    return code == "ConditionalRequestConflict" || code == "OperationAborted" || code.empty();
+  }
+
+  // Of a touch() that was killed.
+  void remove_leftovers() {
+    std::vector<std::string> old;
+    list(kAside, [&](const ObjectInfo& object) {
+      if (object.modified_ms < client_.clock().wall_ms() - kLeftoverMs) old.push_back(object.key);
+    });
+    for (const std::string& key : old) remove(key);
+  }
 
   HttpRequest put_request(const std::string& key, std::string_view bytes) const {
     HttpRequest request = client_.object_request("PUT", key);

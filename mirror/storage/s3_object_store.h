@@ -28,7 +28,8 @@ struct S3Credentials {
 };
 S3Credentials find_s3_credentials();  // Error refused with a hint when there are none
 
-// `transport` and `clock` outlive it.
+// `transport` and `clock` outlive it. head() cannot tell a missing bucket from a missing object; get() can (refused).
+// An object whose key is a folder of another's (`a` beside `a/b`) is refused by servers that keep objects as files.
 std::unique_ptr<ObjectStore> open_s3(const S3Place& place, const S3Credentials& credentials, Transport& transport,
                                      Clock& clock);
 

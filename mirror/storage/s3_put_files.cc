@@ -11,8 +11,8 @@ namespace dae::mirror {
 namespace {
 
 constexpr const char* kCannot = "cannot store the object";
-// As many connections as the client opens to one host.
-constexpr size_t kAtOnce = 16;
+// Fewer than the connections that the client opens to one host: a head that is to be replaced does not wait for these.
+constexpr size_t kAtOnce = 12;
 constexpr uint64_t kMaxPutBytes = 5ull << 30;
 // A server may be silent for long while it makes gigabytes durable: no idle limit, but one that no usable line needs.
 constexpr int64_t kPatienceMs = 60'000;

@@ -11,41 +11,16 @@ import io
 import os
 import pathlib
 import shutil
-import socket
-import ssl
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 import unittest
 import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from nginx_front import NGINX, OPENSSL, NginxFront  # noqa: E402
 from running_mirror import RunningMirror  # noqa: E402
-
-NGINX, OPENSSL = (shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin") for name in ("nginx", "openssl"))
-TEMPLATE = pathlib.Path(__file__).resolve().parents[2] / "share" / "nginx" / "dae-mirror.conf"
-AROUND = """daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log info; worker_processes 2; {user}
-events {{ worker_connections 256; }}
-http {{
-  access_log {folder}/access.log; client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
-  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-  include {folder}/dae-mirror.conf;
-}}
-"""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def make_certificate(folder):
-    subprocess.run([OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
-                   check=True, capture_output=True)
 
 
 def make_wheel():
@@ -86,48 +61,15 @@ class BehindNginx(unittest.TestCase):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="dae-nginx-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder, True)
         cls.folder.chmod(0o755)
-        make_certificate(cls.folder)
         (cls.folder / "upstream").mkdir()
         cls.upstream = Upstream(cls.folder / "upstream")
         cls.addClassCleanup(cls.upstream.server.shutdown)
         cls.mirror = RunningMirror(cls.folder / "mirror", f'indexes:\n  pypi: {{upstream: "{cls.upstream.url}"}}\n')
         cls.addClassCleanup(cls.mirror.stop)
-        cls.port = free_port()
-        values = {"LISTEN": f"127.0.0.1:{cls.port}", "NAME": "localhost", "CERTIFICATE": cls.folder / "cert.pem", "KEY": cls.folder / "key.pem",
-                  "MIRROR": cls.mirror.url.removeprefix("http://"), "STORAGE": cls.folder / "mirror" / "storage"}
-        text = TEMPLATE.read_text()
-        for name, value in values.items():
-            text = text.replace(f"@{name}@", str(value))
-        (cls.folder / "dae-mirror.conf").write_text(text)
-        conf = cls.folder / "nginx.conf"
-        conf.write_text(AROUND.format(folder=cls.folder, user="user root;" if os.geteuid() == 0 else ""))
-        cls.nginx = subprocess.Popen([NGINX, "-p", cls.folder, "-c", conf], stderr=subprocess.PIPE)
-        cls.addClassCleanup(cls.stop_nginx)
-        deadline = time.monotonic() + 20
-        while not (cls.folder / "nginx.pid").exists():
-            if cls.nginx.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("nginx does not start: " + (cls.folder / "error.log").read_text() if (cls.folder / "error.log").exists() else "no log")
-            time.sleep(0.02)
+        cls.nginx = NginxFront(cls.folder, cls.mirror.url, cls.folder / "mirror" / "storage")
+        cls.addClassCleanup(cls.nginx.stop)
+        cls.ask = staticmethod(cls.nginx.ask)
         cls.path = f"/packages/{cls.upstream.sha256[:2]}/{cls.upstream.sha256}/{cls.upstream.wheel}"
-
-    @classmethod
-    def stop_nginx(cls):
-        cls.nginx.terminate()
-        cls.nginx.communicate(timeout=20)
-
-    def ask(self, path, method="GET", headers=None, body=None):
-        context = ssl.create_default_context(cafile=self.folder / "cert.pem")
-        for _ in range(50):  # the pid file comes a moment before nginx listens
-            try:
-                connection = http.client.HTTPSConnection("localhost", self.port, context=context, timeout=30)
-                connection.request(method, path, body=body, headers=headers or {})
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.05)
-        answer = connection.getresponse()
-        data = answer.read()
-        connection.close()
-        return answer, data
 
     def know_file(self):
         self.ask("/pypi/simple/demo/")
@@ -138,7 +80,7 @@ class BehindNginx(unittest.TestCase):
         # A bundle named in the environment takes the place of `--cert` in pip's HTTP library.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_") and not name.endswith(("_CA_BUNDLE", "SSL_CERT_FILE"))}
         done = subprocess.run([sys.executable, "-m", "pip", "install", "--isolated", "--no-cache-dir", "--disable-pip-version-check", "--target", self.folder / "target",
-                               "--index-url", f"https://localhost:{self.port}/pypi/simple/", "--cert", self.folder / "cert.pem", "demo"],
+                               "--index-url", f"{self.nginx.url}/pypi/simple/", "--cert", self.nginx.certificate, "demo"],
                               capture_output=True, text=True, env=environment)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertTrue((self.folder / "target" / "demo" / "data.bin").exists())

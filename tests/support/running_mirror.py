@@ -14,14 +14,14 @@ def has_command(*words):
 
 
 class RunningMirror:
-    """`settings` are further lines of mirror.yaml."""
+    """`settings` are further lines of mirror.yaml. `port`: one that a mirror before it had."""
 
-    def __init__(self, folder, settings=""):
+    def __init__(self, folder, settings="", port=0):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         config, ready = self.folder / "mirror.yaml", self.folder / "ready"
         ready.unlink(missing_ok=True)
-        config.write_text(f"storage: {self.folder / 'storage'}\nlisten: 127.0.0.1:0\n{settings}")
+        config.write_text(f"storage: {self.folder / 'storage'}\nlisten: 127.0.0.1:{port}\n{settings}")
         self.log = open(self.folder / "log", "ab")
         env = {name: value for name, value in os.environ.items() if not name.startswith(("DAE_", "PIP_"))}
         self.process = subprocess.Popen([os.path.abspath(DAE), "mirror", "serve", "--config", config, "--ready-file", ready], env=env, cwd=self.folder,

@@ -7,6 +7,7 @@
 #include "cached_blobs_fixture.h"
 #include "fixture.h"
 #include "mirror/index/file_store.h"
+#include "mirror/registry/registry_routes.h"
 #include "small_disk.h"
 #include "support/error_of.h"
 
@@ -258,6 +259,73 @@ TEST_F(FilesFromObjects, ClientsGet502ForWhatIsNotNearWhileTheObjectStoreIsDown)
   EXPECT_EQ(status(), 200);
   objects.set_before([](const std::string&, const std::string&) { throw unreachable(); });
   EXPECT_EQ(status(), 200) << "it is near now";
+}
+
+// The registry, with one blob that is not near.
+struct RegistryOfObjects : FilesFromObjects {
+  RegistryOfObjects() {
+    open_files(true);
+    put();
+    registry.link_blob("team/app", ContentDigest::parse(digest.oci()), digest);
+    std::vector<Route> routes;
+    add_registry_routes(routes, service);
+    ServerOptions options;
+    options.loops = 1;
+    server = start_http_server(options, std::move(routes));
+  }
+  HttpRequest request(const std::string& method = "GET", Headers headers = {}) {
+    HttpRequest request;
+    request.method = method;
+    request.url = server->url() + "/v2/team/app/blobs/" + digest.oci();
+    request.headers = std::move(headers);
+    request.retries = 0;
+    return request;
+  }
+
+  RegistryStore registry{catalog, clock};
+  Uploads uploads{catalog, *here.blobs, clock, dir.path() / "uploads", 1u << 30};
+  AnswerCache answers{catalog, clock, dir.path()};
+  RegistryService service{registry, uploads, *here.blobs, 1u << 30, false, answers, nullptr};
+  std::unique_ptr<HttpServer> server;
+};
+
+TEST_F(RegistryOfObjects, ABlobIsSentWhileItComes) {
+  service.flights = &files->flights();
+  const HttpResponse head = transport->send(request("HEAD"));
+  EXPECT_EQ(head.headers.get("Content-Length"), std::to_string(bytes.size()));
+  EXPECT_EQ(slow.fetches, 0);
+  std::atomic<uint64_t> received{0};
+  HttpRequest get = request();
+  get.on_body = [&](std::string_view piece) { received += piece.size(); };
+  slow.allow(kPiece);
+  auto answer = transport->send_async(std::move(get));
+  wait_until([&] { return received == kPiece; });
+  EXPECT_FALSE(here.blobs->is_near(digest));
+  slow.allow(bytes.size());
+  EXPECT_EQ(answer.get().status, 200);
+  EXPECT_EQ(received, bytes.size());
+  EXPECT_EQ(transport->send(request()).body, bytes);
+  EXPECT_EQ(transport->send(request("GET", {{"Range", "bytes=1-2"}})).body, bytes.substr(1, 2));
+  EXPECT_EQ(slow.fetches, 1);
+}
+
+TEST_F(RegistryOfObjects, APartOfABlobWaitsUntilTheWholeIsRight) {
+  service.flights = &files->flights();
+  slow.allow(bytes.size());
+  EXPECT_EQ(transport->send(request("GET", {{"Range", "bytes=1-2"}})).body, bytes.substr(1, 2));
+  EXPECT_TRUE(here.blobs->is_near(digest));
+}
+
+TEST_F(RegistryOfObjects, WrongBytesAreNotThere) {
+  slow.allow(bytes.size());
+  objects.damage(object_key(digest), std::string(bytes.size(), 'y'));
+  EXPECT_EQ(transport->send(request()).status, 404);
+  EXPECT_EQ(here.blobs->quarantined().size(), 1u);
+}
+
+TEST_F(RegistryOfObjects, ClientsAreToldToTryAgainWhileTheObjectStoreIsDown) {
+  objects.set_before([](const std::string&, const std::string&) { throw unreachable(); });
+  EXPECT_EQ(transport->send(request()).status, 503);
 }
 
 TEST(CachedBlobsOnAFullDisk, NothingHalfStaysAndItWorksWhenThereIsRoomAgain) {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "cached_blobs_fixture.h"
+#include "memory_lease.h"
 #include "support/error_of.h"
 
 namespace dae::mirror {
@@ -12,6 +13,8 @@ namespace {
 
 using dae::testing::error_of;
 using testing::Machine;
+using testing::MemoryLease;
+using testing::MemoryObjects;
 using testing::object_key;
 using testing::SharedBlobs;
 using testing::unreachable;
@@ -394,6 +397,49 @@ TEST_F(CachedBlobs, ATouchedBlobIsNeverSweptWhateverTheOrder) {
   }
   EXPECT_GT(swept, 0);
   EXPECT_GT(kept, 0);
+}
+
+// With the lease as it is used in earnest: one of each machine, over one that they share.
+struct LeasedBlobs : ::testing::Test {
+  SystemClock machine_clock;
+  ManualClock clock{SystemClock().wall_ms()};
+  MemoryObjects objects{clock};
+  MemoryLease shared;
+  std::unique_ptr<SharedLease> lease_here = share_lease(shared, machine_clock, {.linger_ms = 1});
+  std::unique_ptr<SharedLease> lease_there = share_lease(shared, machine_clock, {.linger_ms = 1});
+  Machine here{objects, *lease_here, clock}, there{objects, *lease_there, clock};
+};
+
+TEST_F(LeasedBlobs, ATouchWaitsForASweepAndSeesWhatItLeft) {
+  for (int round = 0; round < 6; ++round) {
+    const Digest digest = here.blobs->put("bytes");
+    clock.advance_ms(48 * kHourMs);
+    remove_file(here.file(digest));
+    std::atomic<bool> sweeps{false}, touched{false};
+    std::thread sweeper([&] {
+      const auto right = lease_there->use();
+      sweeps = true;
+      if (round % 2 == 0) SystemClock().sleep_ms(20);
+      EXPECT_FALSE(touched);
+      EXPECT_TRUE(there.blobs->remove_untouched(digest, clock.wall_ms() - kHourMs));
+    });
+    while (!sweeps) std::this_thread::yield();
+    touched = here.blobs->touch(digest);
+    sweeper.join();
+    EXPECT_FALSE(touched);
+  }
+}
+
+TEST_F(LeasedBlobs, ASweepThatLostTheLeaseRemovesNothing) {
+  const Digest digest = here.blobs->put("bytes");
+  const int64_t later_ms = clock.wall_ms() + 1;
+  objects.set_before([&](const std::string& what, const std::string&) {
+    if (what == "head") shared.take_away();
+  });
+  EXPECT_EQ(error_of([&] { here.blobs->remove_untouched(digest, later_ms); }).kind(), ErrorKind::refused);
+  EXPECT_EQ(error_of([&] { here.blobs->remove(digest); }).kind(), ErrorKind::refused);
+  objects.set_before({});
+  EXPECT_TRUE(objects.head(object_key(digest)));
 }
 
 }  // namespace
