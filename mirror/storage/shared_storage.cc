@@ -72,7 +72,7 @@ class SharedStorage final : public Storage {
  private:
   void first_look(const StorageOptions& options) {
     try {
-      if (!options.create && !log_.exists()) {
+      if (!options.create && !has_been_here() && !log_.exists()) {
         throw Error(ErrorKind::not_found, "there is no mirror", place_, "`dae mirror serve` makes one");
       }
       catalog_.follow();

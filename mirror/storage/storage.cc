@@ -51,7 +51,13 @@ class OnServers final : public Storage {
     if (!place_.lease) return nullptr;
     EtcdPlace own = *place_.lease;
     own.key += "/" + work;
-    return make_etcd_lease(own, process_name(), *client_, clock_)->acquire(0);
+    try {
+      return make_etcd_lease(own, process_name(), *client_, clock_)->acquire(0);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::refused) throw;
+      throw Error(ErrorKind::refused, "another process does this already: " + work, place_.bucket.text())
+          .because(error.cause());
+    }
   }
 
  private:

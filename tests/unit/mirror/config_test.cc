@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "mirror/mirror.h"
+#include "mirror/storage/storage.h"
 
 namespace dae::mirror {
 namespace {
@@ -49,8 +50,27 @@ TEST(MirrorConfig, ReadsIndexesAddressAndLimits) {
   EXPECT_TRUE(config.sparse_manifests);
 }
 
-TEST(MirrorConfig, RefusesWhatIsPromisedForLaterAtItsPosition) {
-  EXPECT_NE(refusal("storage: s3://bucket/prefix\n").find("not supported yet"), std::string::npos);
+TEST(MirrorConfig, ReadsASharedStorage) {
+  const MirrorConfig config = parse(
+      "storage: \"s3://bucket/team/?endpoint=http%3A%2F%2F127.0.0.1%3A9000\"\ncache: /var/cache/m\n"
+      "cache_limit: 2GiB\nlease: \"etcd://a:2379,b:2379/mirror\"\n");
+  EXPECT_EQ(config.storage, "/var/cache/m");
+  ASSERT_TRUE(config.shared);
+  EXPECT_EQ(config.shared->bucket.bucket, "bucket");
+  EXPECT_EQ(config.shared->bucket.prefix, "team/");
+  EXPECT_EQ(config.shared->cache_bytes, 2ull << 30);
+  EXPECT_EQ(config.shared->lease->endpoints.size(), 2u);
+  const MirrorConfig other = parse("storage: \"s3://bucket/team/\"\n");
+  EXPECT_FALSE(other.shared->lease);
+  EXPECT_FALSE(other.storage.empty());
+  EXPECT_NE(other.storage, parse("storage: \"s3://bucket/other/\"\n").storage);
+}
+
+TEST(MirrorConfig, RefusesStoragesThatAreNoneAtTheirPosition) {
+  EXPECT_NE(refusal("storage: ftp://bucket/prefix\n").find("mirror.yaml:1:"), std::string::npos);
+  EXPECT_NE(refusal("storage: \"s3://\"\n").find("mirror.yaml:1:"), std::string::npos);
+  EXPECT_NE(refusal("storage: \"s3://b/\"\nlease: redis://x\n").find("mirror.yaml:2:"), std::string::npos);
+  EXPECT_NE(refusal("storage: here\nlease: \"etcd://a:1/k\"\n").find("goes with"), std::string::npos);
 }
 
 TEST(MirrorConfig, RefusesUnknownKeysNamesAndValues) {

@@ -298,7 +298,7 @@ TEST_F(Tree, AStateThatIsDamagedMakesItAnew) {
 TEST_F(Tree, AFileThatComesWhenItIsAskedForIsThereAfterwards) {
   start([](MirrorConfig& config) { config.indexes[0].frozen = false; });
   pages->apply("main", {{"demo", document_of("demo", {"1"}), 0}}, mirror->clock.wall_ms(), "test");
-  catalog->write([&](Database& db) { db.execute("UPDATE projects SET fresh_until_ms = 9000000000000000"); });
+  catalog->write([&](Database& db) { db.execute("UPDATE freshness SET fresh_until_ms = 9000000000000000"); });
   const std::string sha256 = Digest::of(make_wheel("demo", "1")).hex();
   SystemClock().sleep_ms(300);
   EXPECT_FALSE(on_disk(mark("demo", "1")));
