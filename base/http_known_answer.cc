@@ -136,6 +136,14 @@ bool holds_descriptor(const KnownAnswer& answer) {
   return answer.bytes->file.valid();
 }
 
+bool has_lost_its_file(const KnownAnswer& answer) {
+  if (!answer.is_file || !answer.bytes->file.valid()) return false;
+  struct stat held {};
+  struct stat named {};
+  if (fstat(answer.bytes->file.get(), &held) != 0) return true;
+  return stat(answer.response.file.c_str(), &named) != 0 || named.st_ino != held.st_ino || named.st_dev != held.st_dev;
+}
+
 void write_known_reply(const ServerRequest& request, const KnownAnswer& answer, const ReplyContext& context,
                        Reply* reply) {
   if (is_conditional(request.headers)) {

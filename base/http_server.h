@@ -71,6 +71,7 @@ bool has_body_of(const KnownAnswer& answer, const ServerResponse& response);
 // What it keeps in memory, and whether it keeps a descriptor.
 uint64_t memory_bytes(const KnownAnswer& answer);
 bool holds_descriptor(const KnownAnswer& answer);
+bool has_lost_its_file(const KnownAnswer& answer);  // removed, moved or replaced: a call of the system
 
 struct Route {
   std::string method;  // "GET" also answers HEAD

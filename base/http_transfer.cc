@@ -27,6 +27,8 @@ constexpr uint64_t kMaxHeaderBytes = 256 << 10;
 // Of an error answer to a request with `on_body`: enough for any problem document.
 constexpr uint64_t kMaxErrorBodyBytes = 1 << 20;
 constexpr long kMaxRedirects = 10;
+// Each transfer under way has one. With 256 KiB libcurl takes 0.04 s less CPU for a GiB; its SHA-256 takes 0.6.
+constexpr long kBufferBytes = 64 << 10;
 
 size_t write_callback(char* bytes, size_t, size_t size, void* transfer) {
   return static_cast<Transfer*>(transfer)->receive({bytes, size}) ? size : CURL_WRITEFUNC_ERROR;
@@ -155,7 +157,7 @@ void Transfer::set_connection(CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, https_ ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request_.send_once ? 1L : 0L);
-  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kBufferBytes);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_NOPROXY, settings_.no_proxy.c_str());
   if (!settings_.ca_file.empty()) {

@@ -43,6 +43,7 @@ int run_sync(const Options& options, Context& context) {
   mirror::sync::SyncOptions sync;
   sync.plan_only = options.plan;
   sync.all = options.all;
+  sync.list_projects = options.plan || context.globals.json;
   sync.accept_removals = options.accept_removals;
   sync.stop_requested = [] { return StopSignal::requested(); };
   bool interrupted = false, failed = false;

@@ -1,6 +1,8 @@
 #include "mirror/index/answer_cache.h"
 
+#include <chrono>
 #include <iterator>
+#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -10,6 +12,7 @@ namespace dae::mirror {
 namespace {
 
 constexpr int64_t kRenewAfterMs = 1'000;
+constexpr int64_t kUnusedMs = 60'000;
 constexpr size_t kMostEntries = 8192, kMostDescriptors = 512;
 constexpr uint64_t kMostBytes = 48u << 20;
 constexpr size_t kLongestKey = 2048;
@@ -42,6 +45,20 @@ bool write_key(const ServerRequest& request, std::string* key) {
 
 }  // namespace
 
+AnswerCache::AnswerCache(const Catalog& catalog, const Clock& clock, Path scratch_dir, int64_t tidy_every_ms)
+    : catalog_(catalog), clock_(clock), scratch_dir_(std::move(scratch_dir)), tidy_every_ms_(tidy_every_ms) {
+  tidier_ = std::thread([this] { tidy(); });
+}
+
+AnswerCache::~AnswerCache() {
+  {
+    std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  wake_.notify_all();
+  tidier_.join();
+}
+
 std::shared_ptr<const KnownAnswer> AnswerCache::find(const ServerRequest& request) {
   thread_local std::string key;
   if (!write_key(request, &key)) return nullptr;
@@ -59,6 +76,7 @@ std::shared_ptr<const KnownAnswer> AnswerCache::find(const ServerRequest& reques
     entry.renew_ms = now_ms + kRenewAfterMs;  // only this one goes the whole way
     return nullptr;
   }
+  entry.used_ms = now_ms;
   recent_.splice(recent_.begin(), recent_, found->second);
   return entry.answer;
 }
@@ -76,7 +94,8 @@ void AnswerCache::keep(const ServerRequest& request, const ServerResponse& respo
   }
   entry.mark = mark;
   entry.valid_until_ms = valid_until_ms;
-  entry.renew_ms = SystemClock().monotonic_ms() + kRenewAfterMs;
+  entry.used_ms = SystemClock().monotonic_ms();
+  entry.renew_ms = entry.used_ms + kRenewAfterMs;
   const uint64_t bytes = memory_bytes(*entry.answer);
   if (bytes > kMostBytes / 8) return;
   std::lock_guard lock(mutex_);
@@ -85,6 +104,7 @@ void AnswerCache::keep(const ServerRequest& request, const ServerResponse& respo
   descriptors_ += holds_descriptor(*entry.answer) ? 1 : 0;
   recent_.push_front(std::move(entry));
   by_key_[recent_.front().key] = recent_.begin();
+  if (descriptors_ == 1) wake_.notify_all();
   while (recent_.size() > kMostEntries || held_bytes_ > kMostBytes || descriptors_ > kMostDescriptors) {
     drop(std::prev(recent_.end()));
   }
@@ -110,6 +130,44 @@ void AnswerCache::drop(Entries::iterator entry) {
   descriptors_ -= holds_descriptor(*entry->answer) ? 1 : 0;
   by_key_.erase(entry->key);
   recent_.erase(entry);
+}
+
+size_t AnswerCache::open_files() const {
+  std::lock_guard lock(mutex_);
+  return descriptors_;
+}
+
+// Asking the system and closing are done without the lock: the last to close a removed file waits until the disk has
+// its room back.
+void AnswerCache::close_files(int64_t now_ms) {
+  std::vector<std::pair<std::string, std::shared_ptr<const KnownAnswer>>> held;
+  {
+    std::lock_guard lock(mutex_);
+    for (const Entry& entry : recent_) {
+      if (holds_descriptor(*entry.answer)) held.emplace_back(entry.key, entry.answer);
+    }
+    for (const auto& [key, answer] : held) {
+      const auto entry = by_key_.find(key);
+      if (now_ms - entry->second->used_ms >= kUnusedMs) drop(entry->second);
+    }
+  }
+  std::erase_if(held, [](const auto& one) { return !has_lost_its_file(*one.second); });
+  std::lock_guard lock(mutex_);
+  for (const auto& [key, answer] : held) {
+    const auto entry = by_key_.find(key);
+    if (entry != by_key_.end() && entry->second->answer == answer) drop(entry->second);
+  }
+}
+
+void AnswerCache::tidy() {
+  std::unique_lock lock(mutex_);
+  while (!ending_) {
+    wake_.wait(lock, [this] { return ending_ || descriptors_ > 0; });
+    if (wake_.wait_for(lock, std::chrono::milliseconds(tidy_every_ms_), [this] { return ending_; })) return;
+    lock.unlock();
+    close_files(SystemClock().monotonic_ms());
+    lock.lock();
+  }
 }
 
 }  // namespace dae::mirror

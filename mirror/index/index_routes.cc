@@ -16,6 +16,9 @@ constexpr const char* kHtmlOnly = "v1+html";
 constexpr const char* kPageCaching = "public, max-age=600";
 constexpr int64_t kPageMaxAgeS = 600, kStaleMaxAgeS = 30;
 constexpr const char* kAbsentCaching = "public, max-age=60";
+// Kept, and asked about each time by its validator. pip does that with every page anyway; uv, poetry and proxies go by
+// what the page says.
+constexpr const char* kCheckedCaching = "no-cache";
 constexpr const char* kFileCaching = "public, max-age=31536000, immutable";
 
 constexpr int64_t kAlways = std::numeric_limits<int64_t>::max();
@@ -68,9 +71,9 @@ ServerResponse redirect(const ServerRequest& request, std::string location) {
   return response;
 }
 
-ServerResponse absent(const std::string& name) {
+ServerResponse absent(const std::string& name, bool seen_at_once) {
   ServerResponse response = ServerResponse::text(404, "no project `" + name + "` here\n");
-  response.headers.set("Cache-Control", kAbsentCaching);
+  response.headers.set("Cache-Control", seen_at_once ? kCheckedCaching : kAbsentCaching);
   response.headers.set("Vary", "Accept");
   return response;
 }
@@ -106,14 +109,18 @@ struct Shown {
   std::function<std::vector<std::string>()> names;
   std::function<std::optional<Listing>(const std::string& project)> list;
   bool tells_serials = false;  // `path` is an index, and what it lists changes with its revisions alone
+  bool seen_at_once = false;   // people put things there, and look for them right after
 };
 
 Shown show_index(IndexService& service, const std::string& index) {
-  return {index, "../../", [&service, index] { return service.policies.overlays().names(index); },
+  return {index,
+          "../../",
+          [&service, index] { return service.policies.overlays().names(index); },
           [&service, index](const std::string& project) {
             return list_project(service.indexes, service.policies, index, project);
           },
-          tells_serials(service.indexes, service.policies, index)};
+          tells_serials(service.indexes, service.policies, index),
+          service.policies.overlays().has_own(index)};
 }
 
 Shown show_snapshot(IndexService& service, const Snapshot& frozen) {
@@ -153,7 +160,7 @@ Answer list_page(IndexService& service, const Shown& shown, PageFormat format, b
         return json ? resolver::render_list_json(listed.names, listed.since) : resolver::render_list_html(listed.names);
       });
   // It grows with every project that somebody asks for.
-  return {rendered_response(format, *rendered, gzip_wanted, "no-cache"), kAlways};
+  return {rendered_response(format, *rendered, gzip_wanted, kCheckedCaching), kAlways};
 }
 
 Answer project_page(IndexService& service, const Shown& shown, const std::string& name, bool html_only,
@@ -161,7 +168,7 @@ Answer project_page(IndexService& service, const Shown& shown, const std::string
   // Before the page, which is then not older than this says.
   const int64_t serial = shown.tells_serials ? service.pages.listed_since(shown.path, name) : 0;
   const std::optional<Listing> listing = shown.list(name);
-  if (!listing) return absent(name);
+  if (!listing) return absent(name, shown.seen_at_once);
   const int64_t now_ms = service.policies.now_ms();
   const bool json = format == PageFormat::json;
   const std::string to_root = shown.to_root + (html_only ? "../../" : "../");
@@ -174,7 +181,8 @@ Answer project_page(IndexService& service, const Shown& shown, const std::string
   });
   const Lifetime life = lifetime(rendered->valid_until_ms, now_ms, listing->stale ? kStaleMaxAgeS : kPageMaxAgeS);
   ServerResponse response =
-      rendered_response(format, *rendered, gzip_wanted, "public, max-age=" + std::to_string(life.max_age_s));
+      rendered_response(format, *rendered, gzip_wanted,
+                        shown.seen_at_once ? kCheckedCaching : "public, max-age=" + std::to_string(life.max_age_s));
   if (serial > 0) response.headers.set("X-PyPI-Last-Serial", std::to_string(serial));
   // A stale one is asked for again soon, whatever the catalog says.
   return {std::move(response), listing->stale ? 0 : std::min(listing->fresh_until_ms, life.valid_until_ms)};

@@ -11,6 +11,10 @@ std::vector<std::string> Overlays::members(const std::string& index) const {
   return overlay == overlays_.end() ? std::vector<std::string>{index} : overlay->second.members;
 }
 
+bool Overlays::has_own(const std::string& index) const {
+  return std::ranges::any_of(members(index), [this](const std::string& member) { return private_.contains(member); });
+}
+
 bool Overlays::merges(const std::string& index, const std::string& project) const {
   const auto overlay = overlays_.find(index);
   return overlay != overlays_.end() && matches_any(overlay->second.merge, project);

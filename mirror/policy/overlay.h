@@ -23,6 +23,8 @@ class Overlays {
   bool empty() const { return overlays_.empty(); }
   // The members of an overlay in their order; of any other index itself.
   std::vector<std::string> members(const std::string& index) const;
+  // What it lists is, at least in part, put there here: by uploads or promotions.
+  bool has_own(const std::string& index) const;
   // The files of all members together make the project's page.
   bool merges(const std::string& index, const std::string& project) const;
   // Why `project` must not be asked of the upstream of `index`, nor served from what was kept of it: an overlay over

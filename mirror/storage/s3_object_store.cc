@@ -268,6 +268,7 @@ ObjectInfo s3_info(const S3Client& client, const std::string& key, const HttpRes
 std::optional<ObjectInfo> s3_head(const S3Client& client, const std::string& key) {
   HttpRequest request = client.object_request("HEAD", key);
   request.timeout_ms = kPatienceMs;
+  request.body_limit_bytes = UINT64_MAX;  // of what is announced nothing comes
   const HttpResponse response = client.send(std::move(request));
   if (response.status == 404) return std::nullopt;
   if (response.status != 200) throw client.error("cannot read the object", key, response);

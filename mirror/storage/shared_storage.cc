@@ -18,6 +18,8 @@ namespace dae::mirror {
 namespace {
 
 constexpr int64_t kFollowEveryMs = 500;
+// Longer than a dead holder keeps it, shorter than clients and proxies wait.
+constexpr int64_t kLeaseWaitMs = 15'000;
 // Servers that see at the same time that a base is due do not all make it.
 constexpr int64_t kBaseWaitMs = 20'000;
 
@@ -32,7 +34,7 @@ class SharedStorage final : public Storage {
         folder_(config.storage),
         clock_(clock),
         parts_(std::move(parts)),
-        lease_(share_lease(*parts_.lease, clock)),
+        lease_(share_lease(*parts_.lease, clock, {.wait_ms = kLeaseWaitMs})),
         log_(*parts_.objects, *lease_, clock, {place_, process_name(), parts_.lease_name, folder_ / "scratch"}),
         catalog_(folder_ / "catalog.db", &log_),
         blobs_(open_cached_blobs(folder_ / "blobs", *parts_.objects, *lease_, clock,

@@ -2,6 +2,7 @@
 // What the upstream lists now beside what an index listed last: which projects have to be looked at. One pass over two
 // sorted lists; nothing is asked per project. Pure.
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,7 +43,7 @@ struct Task {
 };
 
 struct Difference {
-  std::vector<Task> tasks;  // in order of names
+  std::deque<Task> tasks;  // in order of names; whoever takes them from the front frees their memory on the way
   size_t listed = 0, kept = 0, unchanged = 0;
 };
 

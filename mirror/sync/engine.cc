@@ -19,7 +19,7 @@ constexpr size_t kOpenProjects = 4;
 
 }  // namespace
 
-Engine::Engine(EngineParts parts, std::vector<Task> tasks, SyncReport& report)
+Engine::Engine(EngineParts parts, std::deque<Task> tasks, SyncReport& report)
     : parts_(std::move(parts)),
       tasks_(std::move(tasks)),
       report_(report),
@@ -42,22 +42,24 @@ void Engine::run() {
 }
 
 bool Engine::done() const {
-  return next_task_ == tasks_.size() && ready_.empty() && delayed_.empty() && transfers_.empty();
+  return tasks_.empty() && ready_.empty() && delayed_.empty() && transfers_.empty();
 }
 
 void Engine::start_some() {
   const size_t most_open = static_cast<size_t>(parts_.settings.parallel) * kOpenProjects;
   while (true) {
     start_due();
-    const bool asks_nobody = next_task_ < tasks_.size() && (tasks_[next_task_].kind == Task::Kind::removed ||
-                                                            tasks_[next_task_].kind == Task::Kind::kept);
+    const bool asks_nobody =
+        !tasks_.empty() && (tasks_.front().kind == Task::Kind::removed || tasks_.front().kind == Task::Kind::kept);
     if (!ready_.empty()) {
       if (!may_send()) return;
       Work work = std::move(ready_.front());
       ready_.pop_front();
       resume(std::move(work));
-    } else if (next_task_ < tasks_.size() && open_projects_ < most_open && (asks_nobody || may_send())) {
-      begin(std::move(tasks_[next_task_++]));
+    } else if (!tasks_.empty() && open_projects_ < most_open && (asks_nobody || may_send())) {
+      Task task = std::move(tasks_.front());
+      tasks_.pop_front();
+      begin(std::move(task));
     } else {
       return;
     }
@@ -137,7 +139,7 @@ void Engine::wait() {
   const int64_t now_ms = parts_.clock.monotonic_ms();
   int64_t pause_ms = kPollMs;
   if (!delayed_.empty()) pause_ms = std::min(pause_ms, delayed_.begin()->first - now_ms);
-  if (!ready_.empty() || next_task_ < tasks_.size()) {
+  if (!ready_.empty() || !tasks_.empty()) {
     const int64_t send_in_ms = static_cast<int64_t>(next_send_ms_) - now_ms + 1;
     if (next_send_ms_ > 0) pause_ms = std::min(pause_ms, send_in_ms);
   }

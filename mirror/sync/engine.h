@@ -45,7 +45,7 @@ struct EngineParts {
 // One thread; one run().
 class Engine {
  public:
-  Engine(EngineParts parts, std::vector<Task> tasks, SyncReport& report);
+  Engine(EngineParts parts, std::deque<Task> tasks, SyncReport& report);
   // Failures of single projects are in the report. Throws for what concerns all: our own disk.
   void run();
 
@@ -114,9 +114,9 @@ class Engine {
   void fail(Project& project, const std::string& file, const std::string& why);
 
   EngineParts parts_;
-  std::vector<Task> tasks_;
+  std::deque<Task> tasks_;  // those to come
   SyncReport& report_;
-  size_t next_task_ = 0, open_projects_ = 0, done_projects_ = 0;
+  size_t open_projects_ = 0, done_projects_ = 0;
   std::deque<Work> ready_;                // before new projects: they hold memory
   std::multimap<int64_t, Work> delayed_;  // by due time, monotonic
   std::map<uint64_t, Transfer> transfers_;

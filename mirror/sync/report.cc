@@ -53,7 +53,8 @@ void SyncReport::add(ProjectReport project) {
   if (project.what == "new") ++new_projects;
   if (project.what == "changed") ++changed;
   if (project.what == "removed") ++removed;
-  if (project.what != "unchanged" && projects.size() < kMostProjects) projects.push_back(std::move(project));
+  const bool is_listed = lists_projects && project.what != "unchanged" && projects.size() < kMostProjects;
+  if (is_listed) projects.push_back(std::move(project));
 }
 
 void SyncReport::sort() {
@@ -61,12 +62,7 @@ void SyncReport::sort() {
   std::ranges::sort(failures, {}, [](const Failure& failure) { return std::tie(failure.project, failure.file); });
 }
 
-Value to_value(const SyncReport& report) {
-  Value projects = Value::array(), failures = Value::array();
-  for (const ProjectReport& project : report.projects) projects.push_back(to_value(project));
-  for (const Failure& failure : report.failures) {
-    failures.push_back(Value::object({{"project", failure.project}, {"file", failure.file}, {"why", failure.why}}));
-  }
+Value counts_of(const SyncReport& report) {
   return Value::object({{"index", report.index},
                         {"upstream", report.upstream},
                         {"plan", report.plan},
@@ -82,9 +78,19 @@ Value to_value(const SyncReport& report) {
                         {"files_of_unknown_size", report.unknown_sizes},
                         {"files_gone", report.gone},
                         {"files_left_out", report.left_out},
-                        {"duration_ms", report.duration_ms},
-                        {"projects", std::move(projects)},
-                        {"failures", std::move(failures)}});
+                        {"duration_ms", report.duration_ms}});
+}
+
+Value to_value(const SyncReport& report) {
+  Value projects = Value::array(), failures = Value::array();
+  for (const ProjectReport& project : report.projects) projects.push_back(to_value(project));
+  for (const Failure& failure : report.failures) {
+    failures.push_back(Value::object({{"project", failure.project}, {"file", failure.file}, {"why", failure.why}}));
+  }
+  Value out = counts_of(report);
+  out.set("projects", std::move(projects));
+  out.set("failures", std::move(failures));
+  return out;
 }
 
 std::string render(const SyncReport& report) {

@@ -29,6 +29,7 @@ struct SyncReport {
   uint64_t bytes = 0;
   size_t left_out = 0;  // files that the filter dropped, of the projects that were looked at
   int64_t duration_ms = 0;
+  bool lists_projects = true;           // false: only counts are wanted
   std::vector<ProjectReport> projects;  // what changes, by name; at most kMostProjects of them
   std::vector<Failure> failures;        // by project and file
 
@@ -38,6 +39,7 @@ struct SyncReport {
 };
 
 Value to_value(const SyncReport& report);
+Value counts_of(const SyncReport& report);      // the same without projects and failures
 std::string render(const SyncReport& report);   // the plan, or what was done: lines
 std::string summary(const SyncReport& report);  // in one line, for the list of runs
 

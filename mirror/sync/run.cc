@@ -125,9 +125,8 @@ std::string result_of(const SyncReport& report) {
   return report.failures.empty() ? "done" : "partial: " + summary(report);
 }
 
-Value counts_of(const SyncReport& report) {
-  Value counts = to_value(report);
-  for (const char* bulky : {"projects", "failures"}) counts.erase(bulky);
+Value noted(const SyncReport& report) {
+  Value counts = counts_of(report);
   counts.set("failed", report.failures.size());
   return counts;
 }
@@ -164,6 +163,7 @@ class Session {
     SyncReport report;
     report.index = index_.name;
     report.plan = options_.plan_only;
+    report.lists_projects = options_.list_projects;
     if (options_.plan_only) {
       work(report);
       return report;
@@ -176,7 +176,7 @@ class Session {
       throw;
     }
     on_step("note the run");
-    run.finish(result_of(report), counts_of(report));
+    run.finish(result_of(report), noted(report));
     storage_->maintain();
     return report;
   }
@@ -185,6 +185,15 @@ class Session {
   void work(SyncReport& report) {
     const int64_t started_ms = clock_.monotonic_ms();
     report.upstream = upstream_.shown_url();
+    bool conditional = false;
+    std::deque<Task> tasks = decide(report, conditional);
+    carry_out(std::move(tasks), conditional, report);
+    report.sort();
+    report.duration_ms = clock_.monotonic_ms() - started_ms;
+  }
+
+  // The upstream's list does not outlive this: it may be large, and the transfers are still to come.
+  std::deque<Task> decide(SyncReport& report, bool& conditional) {
     const Overlays overlays = overlays_of(config_.indexes, pages_);
     const Fetched fetched = list_of(upstream_, selector_, overlays.barred_from(index_.name));
     const Value state = state_of(selector_, settings_, upstream_, fetched);
@@ -199,12 +208,11 @@ class Session {
     report.by_serials = fetched.by_serials;
     report.listed = difference.listed;
     report.unchanged = difference.unchanged;
-    carry_out(std::move(difference.tasks), alike && !options_.all, report);
-    report.sort();
-    report.duration_ms = clock_.monotonic_ms() - started_ms;
+    conditional = alike && !options_.all;
+    return std::move(difference.tasks);
   }
 
-  void carry_out(std::vector<Task> tasks, bool conditional, SyncReport& report) {
+  void carry_out(std::deque<Task> tasks, bool conditional, SyncReport& report) {
     const auto flush = [this] {
       if (options_.flush) storage_->flush();
     };

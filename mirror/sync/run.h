@@ -16,6 +16,7 @@ struct SyncOptions {
   bool plan_only = false;
   bool all = false;              // look at every page, whatever the serials say
   bool accept_removals = false;  // even of most of what is kept
+  bool list_projects = true;     // in the report; false: only counts
   bool flush = true;             // false: what was done may be lost in a power cut; for tests
   std::function<bool()> stop_requested;
   std::function<void(const char* step)> on_step;  // before every write; for tests that end the process there

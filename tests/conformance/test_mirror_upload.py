@@ -142,6 +142,17 @@ class Uploads(unittest.TestCase):
         done = self.run_it(*publish, *self.distributions("2.0"), env={**env, "UV_PUBLISH_TOKEN": "dae_wrong"}, code=1)
         self.assertIn("401", done.stderr)
 
+    def test_uv_installs_what_was_uploaded_a_moment_ago(self):
+        uv = client("uv", "uv==0.13.8")
+        if not uv:
+            self.skipTest("uv cannot be had")
+        token = self.token()
+        for version in ("1.0", "2.0", "3.0"):
+            self.assertEqual(self.upload(token, *sample_index.make_wheel("demo-thing", version, [], ">=3.8", None, {})), 200)
+            self.run_it(uv, "pip", "install", "--no-config", "--python", sys.executable, "--target", self.dir / "target", "--upgrade", "--default-index",
+                        f"{self.mirror.url}/team/simple/", "demo-thing", env={"UV_CACHE_DIR": str(self.dir / "uv")})
+            self.assertTrue((self.dir / "target" / f"demo_thing-{version}.dist-info").exists(), version)
+
     def large(self):
         """A wheel beyond what `limits.upload` takes, whole and well-formed."""
         info = "demo_thing-9.0.dist-info"

@@ -123,5 +123,64 @@ TEST(AnswerCache, KeepsNothingThatDependsOnWhoAsks) {
   EXPECT_EQ(cache.find(request), nullptr);
 }
 
+struct FilesKeptOpen : ::testing::Test {
+  void keep(AnswerCache& cache, const std::string& target, const Path& file) {
+    ServerRequest request = asking(target);
+    ServerResponse response;
+    response.file = file;
+    cache.keep(request, response, cache.mark(), clock.wall_ms() + 1000);
+  }
+  static ServerRequest asking(const std::string& target) {
+    ServerRequest request;
+    request.method = "GET";
+    request.target = target;
+    return request;
+  }
+  Path make_file(const std::string& name) {
+    write_file_atomic(dir.path() / name, std::string(100'000, 'x'), 0644, Durability::none);
+    return dir.path() / name;
+  }
+  const TempDir dir;
+  Catalog catalog{dir.path() / "catalog.db"};
+  ManualClock clock;
+};
+
+TEST_F(FilesKeptOpen, AreClosedWhenTheyAreRemovedMovedOrReplaced) {
+  AnswerCache cache(catalog, clock, dir.path(), 600'000);
+  for (const std::string name : {"kept", "removed", "moved", "replaced"}) keep(cache, "/" + name, make_file(name));
+  ServerResponse page = ServerResponse::text(200, std::string(100'000, 'y'));  // in a file without a name
+  cache.keep(asking("/page"), page, cache.mark(), clock.wall_ms() + 1000);
+  const int64_t now_ms = SystemClock().monotonic_ms();
+  cache.close_files(now_ms);
+  EXPECT_EQ(cache.open_files(), 5u);
+  remove_file(dir.path() / "removed");
+  rename_path(dir.path() / "moved", dir.path() / "elsewhere");
+  make_file("replaced");
+  cache.close_files(now_ms);
+  EXPECT_EQ(cache.open_files(), 2u);
+  for (const char* target : {"/kept", "/page"}) EXPECT_NE(cache.find(asking(target)), nullptr) << target;
+  EXPECT_EQ(cache.find(asking("/removed")), nullptr);
+}
+
+TEST_F(FilesKeptOpen, AreClosedWhenNobodyAsksForThem) {
+  AnswerCache cache(catalog, clock, dir.path(), 600'000);
+  keep(cache, "/x", make_file("x"));
+  cache.close_files(SystemClock().monotonic_ms() + 59'000);
+  EXPECT_EQ(cache.open_files(), 1u);
+  cache.close_files(SystemClock().monotonic_ms() + 61'000);
+  EXPECT_EQ(cache.open_files(), 0u);
+}
+
+TEST_F(FilesKeptOpen, AreLookedAtWithoutARequest) {
+  AnswerCache cache(catalog, clock, dir.path(), 5);
+  for (int round = 0; round < 2; ++round) {
+    keep(cache, "/x", make_file("x"));
+    EXPECT_EQ(cache.open_files(), 1u);
+    remove_file(dir.path() / "x");
+    for (int i = 0; i < 1000 && cache.open_files() > 0; ++i) SystemClock().sleep_ms(2);
+    EXPECT_EQ(cache.open_files(), 0u);
+  }
+}
+
 }  // namespace
 }  // namespace dae::mirror

@@ -49,6 +49,18 @@ struct History : ::testing::Test {
   Snapshots snapshots{catalog};
 };
 
+TEST_F(History, CountsProjectsAndFilesOfEachIndex) {
+  put("pypi", "demo", {"1", "2"});
+  put("pypi", "other", {"1"});
+  put("team", "demo", {"1"});
+  put("empty", "demo", {"1"});
+  pages.apply("empty", {{"demo", std::nullopt, 0}}, kNow, "test");
+  const auto counts = pages.counts();
+  ASSERT_EQ(counts.size(), 2u);
+  EXPECT_EQ(std::tie(counts[0].index, counts[0].projects, counts[0].files), std::tuple("pypi", 2, 3));
+  EXPECT_EQ(std::tie(counts[1].index, counts[1].projects, counts[1].files), std::tuple("team", 1, 1));
+}
+
 TEST_F(History, TellsWhatWasListedAtEachRevision) {
   EXPECT_EQ(put("pypi", "demo", {"1"}), 1);
   EXPECT_EQ(put("pypi", "other", {"1"}), 2);

@@ -76,6 +76,20 @@ TEST_F(Sync, PlansWithoutChangingAnything) {
   EXPECT_NE(render(report).find("would sync"), std::string::npos);
 }
 
+TEST_F(Sync, NamesEveryProjectInItsReportOrOnlyCountsThem) {
+  SyncOptions only_counts;
+  only_counts.list_projects = false;
+  const SyncReport report = bench.run(only_counts);
+  EXPECT_EQ(report.new_projects, 2u);
+  EXPECT_TRUE(report.projects.empty());
+  upstream.remove("beta");
+  const SyncReport named = bench.run();
+  ASSERT_EQ(named.projects.size(), 1u);
+  EXPECT_EQ(named.projects[0].project, "beta");
+  EXPECT_EQ(to_value(named).at("projects").size(), 1u);
+  EXPECT_EQ(counts_of(named).find("projects"), nullptr);
+}
+
 TEST_F(Sync, RemovesWhatTheUpstreamRemovedAndKeepsTheBytes) {
   bench.run();
   const Digest digest = Digest::of(make_wheel("beta", "2.0"));

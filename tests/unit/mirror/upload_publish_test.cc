@@ -86,6 +86,17 @@ TEST_F(Uploading, AWheelIsListedWithAllThatIsKnownOfIt) {
   EXPECT_EQ(Digest::of(metadata.body).hex(), file.at("core-metadata").get_string("sha256"));
 }
 
+TEST_F(Uploading, WhatIsUploadedIsSeenByWhoeverAsksNext) {
+  EXPECT_EQ(mirror.get("/team/simple/demo/").headers.get("Cache-Control"), "no-cache");  // 404
+  EXPECT_EQ(upload(token(), kWheel, wheel).status, 200);
+  const HttpResponse page = mirror.get("/team/simple/demo/");
+  EXPECT_EQ(page.headers.get("Cache-Control"), "no-cache");
+  const std::string etag(page.headers.get("ETag"));
+  EXPECT_EQ(mirror.get("/team/simple/demo/", {{"If-None-Match", etag}}).status, 304);
+  EXPECT_EQ(upload(token(), "demo-1.0.tar.gz", make_sdist("demo", "1.0")).status, 200);
+  EXPECT_EQ(mirror.get("/team/simple/demo/", {{"If-None-Match", etag}}).status, 200);
+}
+
 TEST_F(Uploading, AnSdistIsListed) {
   EXPECT_EQ(upload(token(), "demo-1.0.tar.gz", make_sdist("demo", "1.0"), "/team/").status, 200);
   EXPECT_EQ(listed(), (std::vector<std::string>{"demo-1.0.tar.gz"}));
