@@ -69,7 +69,7 @@ TEST(MirrorConfig, ReadsASharedStorage) {
 TEST(MirrorConfig, RefusesStoragesThatAreNoneAtTheirPosition) {
   EXPECT_NE(refusal("storage: ftp://bucket/prefix\n").find("mirror.yaml:1:"), std::string::npos);
   EXPECT_NE(refusal("storage: \"s3://\"\n").find("mirror.yaml:1:"), std::string::npos);
-  EXPECT_NE(refusal("storage: \"s3://b/\"\nlease: redis://x\n").find("mirror.yaml:2:"), std::string::npos);
+  EXPECT_NE(refusal("storage: \"s3://bucket/\"\nlease: redis://x\n").find("mirror.yaml:2:"), std::string::npos);
   EXPECT_NE(refusal("storage: here\nlease: \"etcd://a:1/k\"\n").find("goes with"), std::string::npos);
 }
 
