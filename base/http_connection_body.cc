@@ -59,7 +59,7 @@ bool Connection::accept_body(const Route& route) {
   }
   if (!work_->parser.has_body() && !route.spool_body) return true;
   try {
-    work_->body = std::make_unique<BodySink>(route, core_.options.spool_dir, &work_->parser.request());
+    work_->body = std::make_unique<BodySink>(route, core_.options.spool_dir, &work_->parser.request(), *core_.pool);
   } catch (const Error& error) {
     log_error("cannot take an upload", {{"error", error.what()}});
     return refuse(507, "there is no room for the upload");

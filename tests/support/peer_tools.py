@@ -49,6 +49,25 @@ def venv(name, *packages, python=sys.executable):
     return folder / "bin"
 
 
+def go_program(package, version):
+    """The path of a Go program, kept between runs; None, and a word about it, when it cannot be had."""
+    folder = pathlib.Path(os.environ.get("DAE_BUILD", tempfile.gettempdir())).resolve() / "peer-tools" / "go" / f"{package.replace('/', '_')}@{version}"
+    program = folder / package.rpartition("/")[2]
+    if program.exists():
+        return program
+    if folder in UNREACHABLE:
+        return None
+    try:
+        subprocess.run(["go", "install", f"{package}@{version}"], check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=1800,
+                       env={**os.environ, "GOBIN": str(folder), "GOFLAGS": "-modcacherw"})
+    except (OSError, subprocess.SubprocessError) as error:
+        words = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        print(f"{package} cannot be had: {words[-1] if words else error}", file=sys.stderr)
+        UNREACHABLE.add(folder)
+        return None
+    return program
+
+
 def python_at_least(minor):
     """A python 3.`minor` or newer, the program itself, or None."""
     found = []
