@@ -26,8 +26,9 @@ class ChangeRecorder {
   sqlite3_session* session_ = nullptr;
 };
 
-// In a transaction of the caller's. Throws Error verification when the rows are not what they were where it was
-// recorded, bad_input when the bytes are no changeset; the caller rolls back.
+// In a transaction of the caller's. The bytes must be what a ChangeRecorder gave, and be known to be that (a digest):
+// on damaged ones SQLite 3.40 may not come to an end. Throws Error verification when the rows are not what they were
+// where it was recorded, bad_input when the bytes are no changeset; the caller rolls back.
 void apply_changes(Database& database, std::string_view changes);
 
 // A copy of the whole database, as of one moment, in a new file. Readers and writers go on.

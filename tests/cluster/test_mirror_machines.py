@@ -23,6 +23,7 @@ from uploading import upload  # noqa: E402
 
 SEEN_SECONDS = 5  # what one machine wrote the others show; half a second when nothing else is going on
 TTL_SECONDS = 10
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 PARTS = [f"part-{number:02}" for number in range(12)]
 
 
@@ -44,6 +45,14 @@ def fetch(url, headers=None, timeout=30):
         return error.code, error.read()
     except (OSError, ValueError):
         return 0, b""
+
+
+def send(url, data, kind, method):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, {"Content-Type": kind}, method=method), timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 class Machine:
@@ -217,6 +226,24 @@ class Sharing(MachinesTest):
         self.upstream.gone = True
         status, data = fetch(url.replace(a.url, b.url))
         self.assertEqual((status, hashlib.sha256(data).hexdigest()), (200, sha256))
+
+    def test_an_artifact_that_is_pushed_to_one_is_pulled_from_another_at_once(self):
+        a, b = self.machine("a"), self.machine("b")
+        for i in range(5):
+            blob = os.urandom(300_000)
+            config = b"{}"
+            described = []
+            for data in (config, blob):
+                digest = "sha256:" + hashlib.sha256(data).hexdigest()
+                described.append({"mediaType": "application/octet-stream", "digest": digest, "size": len(data)})
+                self.assertEqual(send(f"{a.url}/v2/apps/web/blobs/uploads/?digest={digest}", data, "application/octet-stream", "POST"), 201)
+            manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": described[0], "layers": described[1:]}).encode()
+            self.assertEqual(send(f"{a.url}/v2/apps/web/manifests/v{i}", manifest, MANIFEST, "PUT"), 201)
+            self.assertEqual(fetch(f"{b.url}/v2/apps/web/manifests/v{i}", {"Accept": MANIFEST}), (200, manifest))
+            self.assertEqual(fetch(f"{b.url}/v2/apps/web/blobs/{described[1]['digest']}"), (200, blob))
+            # A tag of an app never moves, whichever machine is asked to.
+            other = manifest.replace(b'"schemaVersion"', b' "schemaVersion"')
+            self.assertEqual(send(f"{b.url}/v2/apps/web/manifests/v{i}", other, MANIFEST, "PUT"), 409)
 
     def test_gc_frees_objects_and_nothing_that_is_listed(self):
         a, b = self.machine("a", settings="care: {grace: 1s, removed_for: 1s}\n"), self.machine("b")
