@@ -7,7 +7,9 @@ memory.
 First: both take all of tests/support/fixture_upstream.py's generated index (pages, files, announced metadata) from nginx on
 loopback into an empty storage on the same file system, in turns. What they have afterwards is checked: every file is there,
 with its size. bandersnatch runs with 10 workers, the most it allows; else both run as they come. It flushes nothing to disk; dae
-does. The bars: a third of the wall time, a tenth of the memory.
+does. The bars: a third of the wall time, a tenth of the memory. Two memories are told: all that is resident, of which up to 18 MiB
+are pages of programs and shared libraries in either process, and what each has of its own (anonymous memory: what it adds to a machine
+that runs the same libraries anyway). The bar is asked of both.
 
 Later: an index whose list names 700,000 projects, known from before, of which 10 have changed. dae has its knowledge from a
 sync of the list before (each project then had a page that says it has no file), bandersnatch from its file `status`. What
@@ -35,7 +37,7 @@ from harness import DAE  # noqa: E402
 from running_mirror import has_command  # noqa: E402
 
 FIRST_WALL, FIRST_MEMORY, LATER_CPU_S = 3, 10, 2.0
-KEYS = ["wall_ms", "cpu_ms", "peak_kib"]
+KEYS = ["wall_ms", "cpu_ms", "peak_kib", "own_kib"]
 
 
 def timed(command, folder, env, patience_s):
@@ -151,7 +153,7 @@ def later(root, kinds, arguments):
 
 
 def shown(figures):
-    return f"{figures['wall_ms'] / 1e3:9.2f} s wall {figures['cpu_ms'] / 1e3:9.2f} s CPU {figures['peak_kib'] / 1024:8.0f} MiB"
+    return f"{figures['wall_ms'] / 1e3:9.2f} s wall {figures['cpu_ms'] / 1e3:9.2f} s CPU {figures['peak_kib'] / 1024:7.1f} MiB, own {figures['own_kib'] / 1024:6.1f} MiB"
 
 
 def report_first(result, arguments):
@@ -161,10 +163,11 @@ def report_first(result, arguments):
     if len(result) < 2:
         return True
     ratio = {key: result["bandersnatch"][key] / result["dae"][key] for key in KEYS}
-    good = ratio["wall_ms"] >= FIRST_WALL and ratio["peak_kib"] >= FIRST_MEMORY
-    print(f"  bandersnatch / dae: {ratio['wall_ms']:.1f} wall (bar {FIRST_WALL}), {ratio['cpu_ms']:.1f} CPU, {ratio['peak_kib']:.1f} memory (bar {FIRST_MEMORY}):"
-          f" {'held' if good else 'NOT HELD'}")
-    return good
+    held = {key: ratio[key] >= bar for key, bar in (("wall_ms", FIRST_WALL), ("peak_kib", FIRST_MEMORY), ("own_kib", FIRST_MEMORY))}
+    word = {key: "held" if good else "NOT HELD" for key, good in held.items()}
+    print(f"  bandersnatch / dae: {ratio['wall_ms']:.1f} wall (bar {FIRST_WALL}: {word['wall_ms']}), {ratio['cpu_ms']:.1f} CPU, {ratio['peak_kib']:.1f} resident memory "
+          f"(bar {FIRST_MEMORY}: {word['peak_kib']}), {ratio['own_kib']:.1f} memory of its own (bar {FIRST_MEMORY}: {word['own_kib']})")
+    return all(held.values())
 
 
 def report_later(result, arguments):

@@ -40,6 +40,7 @@ from harness import DAE  # noqa: E402
 
 JSON = "application/vnd.pypi.simple.v1+json"
 MIB = 1 << 20
+BAR, MEMORY_BAR_MIB = 1, 100
 LINES = {"page4k": "4 KiB page", "page64k": "64 KiB page", "file1m": "1 MiB file", "file100m": "100 MiB file"}
 REPORT = """done = function(summary, latency, requests)
   local e = summary.errors
@@ -233,6 +234,15 @@ def print_table(rows, markdown):
             print("|" + "---|" * len(row))
 
 
+def summary(every):
+    """One line: the ratios, and what the mirror had of memory at most."""
+    ratios = ", ".join(f"{LINES[one['line']]} at {one['connections']:,}: {one['ratio']:.2f}" for one in every)
+    peaks = {name: max(one["peak_mib"][name] for one in every) for name in ("dae", "nginx")}
+    good = all(one["ratio"] >= BAR for one in every) and peaks["dae"] < MEMORY_BAR_MIB
+    return (f"dae / nginx, requests per CPU second: {ratios} (bar {BAR}); peak memory {peaks['dae']:.0f} MiB (bar {MEMORY_BAR_MIB}), nginx {peaks['nginx']:.0f}: "
+            f"{'held' if good else 'NOT HELD'}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", default=",".join(LINES))
@@ -270,6 +280,7 @@ def main():
     version = subprocess.run(["nginx", "-v"], capture_output=True, text=True).stderr.strip().rpartition("/")[2]
     print(f"\n{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}, nginx {version}, {arguments.rounds} rounds of {arguments.seconds} s\n")
     print_table(rows, arguments.markdown)
+    print("\n" + summary(every))
     if arguments.json:
         pathlib.Path(arguments.json).write_text(json.dumps(every, indent=1) + "\n")
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "base/http_server.h"
 #include "mirror/storage/s3_object_store.h"
 #include "scripted_transport.h"
 #include "support/error_of.h"
@@ -320,6 +321,25 @@ TEST_F(S3Fetch, PutsAllFilesBeforeItTellsOfAFailure) {
   EXPECT_EQ(asked(), 12U) << "those that were under way";
   files[0].file = dir_.path() / "none";
   EXPECT_EQ(error_of([&] { open_answering(200, "", kEtag).put_files(files); }).kind(), ErrorKind::not_found);
+}
+
+TEST(S3OverHttp, TellsTheSizeOfAnObjectThatIsNeverReadIntoMemory) {
+  static constexpr uint64_t kLarge = 3ull << 30;
+  ServerOptions options;
+  options.loops = 1;
+  const auto server =
+      start_http_server(options, {{.method = "GET", .pattern = "/{*}", .handle = [](const ServerRequest&) {
+                                     ServerResponse response;
+                                     response.etag = "e";
+                                     response.growing = std::make_shared<GrowingFile>(kLarge);
+                                     response.headers.set("Last-Modified", format_http_date(0));
+                                     return response;
+                                   }}});
+  ManualClock clock;
+  const auto transport = make_http_client();
+  const auto store =
+      open_s3(parse_s3_url("s3://bucket?endpoint=" + server->url()), {"access", "secret", ""}, *transport, clock);
+  EXPECT_EQ(store->head("large")->size_bytes, kLarge);
 }
 
 }  // namespace
