@@ -1,4 +1,5 @@
 """A `dae mirror serve` for a test: storage of its own, on a port that the kernel chooses, ended at the end."""
+import json
 import os
 import pathlib
 import subprocess
@@ -14,16 +15,18 @@ def has_command(*words):
 
 
 class RunningMirror:
-    """`settings` are further lines of mirror.yaml. `port`: one that a mirror before it had."""
+    """`settings` are further lines of mirror.yaml. `port`: one that a mirror before it had. `storage`: one in place of a
+    folder, which may need `more_env`."""
 
-    def __init__(self, folder, settings="", port=0):
+    def __init__(self, folder, settings="", port=0, storage=None, more_env=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         config, ready = self.folder / "mirror.yaml", self.folder / "ready"
         ready.unlink(missing_ok=True)
-        config.write_text(f"storage: {self.folder / 'storage'}\nlisten: 127.0.0.1:{port}\n{settings}")
+        config.write_text(f"storage: {json.dumps(storage or str(self.folder / 'storage'))}\nlisten: 127.0.0.1:{port}\n{settings}")
         self.log = open(self.folder / "log", "ab")
         env = {name: value for name, value in os.environ.items() if not name.startswith(("DAE_", "PIP_"))}
+        env.update(more_env or {})
         self.process = subprocess.Popen([os.path.abspath(DAE), "mirror", "serve", "--config", config, "--ready-file", ready], env=env, cwd=self.folder,
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + 30
