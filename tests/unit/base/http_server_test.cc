@@ -241,7 +241,7 @@ TEST_F(HttpServerTest, SpoolsBodiesToAFileThatGoesAfterwards) {
   HttpRequest request;
   request.method = "PUT";
   request.url = url("/spool");
-  request.body = pattern_bytes(5 << 20);
+  request.body = pattern_bytes(20 << 20);  // so much goes to the disk while it comes
   std::string expected = Digest::of(request.body).hex();
   HttpResponse response = client_->send(std::move(request));
   ASSERT_EQ(response.status, 200) << response.body;
