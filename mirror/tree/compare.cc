@@ -83,18 +83,21 @@ void TreePublisher::compare() {
   const size_t to_write = state_->count_to_write();
   log_info("tree for nginx compared", {{"projects", std::to_string(seen)}, {"to write", std::to_string(to_write)}});
   complete_ = false;
+  told_ = true;
   told_ms_ = clock_.monotonic_ms();
 }
 
 void TreePublisher::tell_progress() {
-  if (complete_ || clock_.monotonic_ms() - told_ms_ < (state_->to_write(1).empty() ? 0 : kTellEveryMs)) return;
-  told_ms_ = clock_.monotonic_ms();
-  const size_t left = state_->count_to_write();
-  complete_ = left == 0;
+  const int64_t now_ms = clock_.monotonic_ms();
+  complete_ = state_->to_write(1).empty();
   if (complete_) {
-    log_info("tree for nginx is complete");
-  } else {
-    log_info("tree for nginx is being written", {{"projects left", std::to_string(left)}});
+    // Of a sync each batch comes here.
+    log(told_ ? LogLevel::info : LogLevel::debug, "tree for nginx is complete");
+    told_ = false;
+  } else if (now_ms - told_ms_ >= kTellEveryMs) {
+    told_ms_ = now_ms;
+    told_ = true;
+    log_info("tree for nginx is being written", {{"projects left", std::to_string(state_->count_to_write())}});
   }
 }
 

@@ -44,8 +44,8 @@ class Composer {
     PolicyPage offered = offered_page(*listing, source_.pages, now_ms_);
     if (!holds_long(offered.next_change_ms)) return;
     announce_from_here(offered.page, "../../../");
-    content_.pages.push_back(
-        {index, resolver::render_project_json(offered.page), resolver::render_project_html(offered.page)});
+    content_.pages.push_back({index, resolver::render_project_json(offered.page),
+                              resolver::render_project_html(offered.page), is_checked(source_, index)});
   }
 
   void add_marks(const std::string& index) {
@@ -92,6 +92,10 @@ class Composer {
 
 TreeContent tree_content(const TreeSource& source, const TreeFiles& files, const std::string& project, int64_t now_ms) {
   return Composer(source, files, project, now_ms).compose();
+}
+
+bool is_checked(const TreeSource& source, const std::string& index) {
+  return source.policies.overlays().has_own(index);
 }
 
 bool has_settled_pages(const TreeSource& source, const std::string& index) {

@@ -29,6 +29,8 @@ inline constexpr int64_t kTreeMarginMs = 1'205'000;
 
 TreeContent tree_content(const TreeSource& source, const TreeFiles& files, const std::string& project, int64_t now_ms);
 
+// As its answers say: people put things there, and look for them right after.
+bool is_checked(const TreeSource& source, const std::string& index);
 // The pages of an index come from its sync, uploads or promotions alone.
 bool has_settled_pages(const TreeSource& source, const std::string& index);
 TreePage tree_list(const TreeSource& source, const std::string& index);

@@ -13,6 +13,10 @@ constexpr size_t kLongestName = 160;
 
 constexpr const char *kLive = "live", *kTree = "tree";
 
+const char* page_folder(bool checked) {
+  return checked ? "checked" : "pages";
+}
+
 Path with(Path path, const char* suffix) {
   path += suffix;
   return path;
@@ -72,11 +76,11 @@ bool TreeFiles::fits_file(std::string_view file) {
 }
 
 void TreeFiles::write_page(const TreePage& page, const std::string& project) const {
-  write_forms(www_ / kTree / "pages" / page.index / project, page);
+  write_forms(www_ / kTree / page_folder(page.checked) / page.index / project, page);
 }
 
-void TreeFiles::remove_page(const std::string& index, const std::string& project) const {
-  remove_forms(www_ / kTree / "pages" / index / project);
+void TreeFiles::remove_page(const std::string& index, const std::string& project, bool checked) const {
+  remove_forms(www_ / kTree / page_folder(checked) / index / project);
 }
 
 void TreeFiles::write_list(const TreePage& page) const {
@@ -103,12 +107,14 @@ void TreeFiles::write_form(const Path& path, const std::string& body) const {
   put(path, body);
 }
 
-// Complete, its time included, before it has its name.
+// Complete, its time included, before it has its name. The old file goes first: ext4 writes what replaces a file to the
+// disk before anything else (2.5 ms where a new name takes 16 us), and who finds none asks the mirror.
 void TreeFiles::put(const Path& path, const std::string& bytes) const {
   const Path made = www_ / "made";
   write_file_atomic(made, bytes, 0644, Durability::none);
   set_mtime_s(made, time_of(bytes));
   make_dirs(path.parent_path());
+  remove_file(path);
   rename_path(made, path);
 }
 

@@ -18,6 +18,7 @@ struct TreeMark {
 // A project's page, or a list of projects, in the two forms that clients ask for.
 struct TreePage {
   std::string index, json, html;
+  bool checked = false;  // clients shall ask each time whether it is still so; nginx tells by the folder
 };
 
 // One thread at a time. A reader sees each file whole, as it was or as it is.
@@ -40,7 +41,7 @@ class TreeFiles {
   static bool fits(std::string_view project);
   static bool fits_file(std::string_view file);
   void write_page(const TreePage& page, const std::string& project) const;
-  void remove_page(const std::string& index, const std::string& project) const;
+  void remove_page(const std::string& index, const std::string& project, bool checked) const;
   void write_list(const TreePage& page) const;
   void remove_list(const std::string& index) const;
   void link(const TreeMark& mark) const;

@@ -8,11 +8,12 @@
 namespace dae::mirror {
 namespace {
 
-constexpr int64_t kLookEveryMs = 50, kLookAtDenyListsEveryMs = 1'000, kTryAgainAfterMs = 5'000;
+constexpr int64_t kLookEveryMs = 50, kLookAtTimeEveryMs = 500, kLookAtDenyListsEveryMs = 1'000;
+constexpr int64_t kTryAgainAfterMs = 5'000;
 // So many are written in place. Of more, the old ones are removed first, which takes a hundredth of the time: the
 // mirror answers until the new ones are there.
 constexpr size_t kWrittenInPlace = 32;
-constexpr size_t kBatch = 32, kMostMoves = 5'000, kMostAsked = 1'000;
+constexpr size_t kBatch = 32, kMostMoves = 5'000, kMostAsked = 1'000, kMostDue = 1'000;
 
 }  // namespace
 
@@ -104,18 +105,20 @@ bool TreePublisher::step() {
     denied_looked_ms_ = now_ms;
     follow_deny_lists();
   }
-  // These are where they were in the catalog: only time tells that they are others now.
-  write(state_->due(source_.policies.now_ms(), kBatch));
+  if (now_ms - due_looked_ms_ >= kLookAtTimeEveryMs) {
+    due_looked_ms_ = now_ms;
+    // These are where they were in the catalog: only time tells that they are others now.
+    write(state_->due(source_.policies.now_ms(), kMostDue));
+  }
   follow_requests();
-  const std::vector<std::string> waiting = state_->to_write(kBatch);
-  if (waiting.empty()) {
+  if (complete_) {
     write_lists();
   } else {
-    write(waiting);
+    write(state_->to_write(kBatch));
     drop_stale_lists();
+    tell_progress();
   }
-  tell_progress();
-  return !waiting.empty();
+  return !complete_;
 }
 
 void TreePublisher::follow_catalog() {
@@ -173,13 +176,15 @@ void TreePublisher::follow_requests() {
   for (const auto& [sha256, file] : asked) {
     if (!TreeFiles::fits_file(file) || !files_.holds(sha256, std::nullopt)) continue;
     for (const FileRow& row : source_.pages.find_file(Digest::parse(sha256), file)) {
-      const auto marks = state_->marks(row.project);
-      const bool marked =
-          std::ranges::any_of(marks, [&](const TreeMark& mark) { return mark.sha256 == sha256 && mark.file == file; });
-      if (!marked) projects.insert(row.project);
+      if (!is_marked(row.project, sha256, file)) projects.insert(row.project);
     }
   }
   write({projects.begin(), projects.end()});
+}
+
+bool TreePublisher::is_marked(const std::string& project, const std::string& sha256, const std::string& file) {
+  return std::ranges::any_of(state_->marks(project),
+                             [&](const TreeMark& mark) { return mark.sha256 == sha256 && mark.file == file; });
 }
 
 void TreePublisher::refresh(std::vector<std::string> projects) {
@@ -201,9 +206,11 @@ void TreePublisher::outdate(const std::vector<std::string>& projects) {
   for (const std::string& project : projects) {
     if (state_->find(project)) on_disk.push_back(project);
   }
+  complete_ = complete_ && projects.empty();
   state_->outdate(projects);
   for (const std::string& project : on_disk) {
-    for (const std::string& index : source_.policies.indexes()) files_.remove_page(index, project);
+    for (const std::string& index : source_.policies.indexes())
+      files_.remove_page(index, project, is_checked(source_, index));
     for (const TreeMark& mark : state_->marks(project)) files_.unlink(mark);
   }
 }
@@ -247,7 +254,7 @@ void TreePublisher::put(const TreeState::Writing& writing, const TreeContent& co
   for (const std::string& index : source_.policies.indexes()) {
     const auto page = std::ranges::find(content.pages, index, &TreePage::index);
     if (page == content.pages.end()) {
-      files_.remove_page(index, project);
+      files_.remove_page(index, project, is_checked(source_, index));
     } else {
       files_.write_page(*page, project);
     }

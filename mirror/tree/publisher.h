@@ -43,6 +43,7 @@ class TreePublisher {
   void follow_catalog();
   void follow_deny_lists();
   void follow_requests();
+  bool is_marked(const std::string& project, const std::string& sha256, const std::string& file);
   void refresh(std::vector<std::string> projects);
   void outdate(const std::vector<std::string>& projects);
   void write(const std::vector<std::string>& projects);
@@ -71,10 +72,11 @@ class TreePublisher {
   uint64_t generation_ = 0;
   AllowanceTexts allowances_;
   std::map<std::string, std::pair<std::shared_ptr<const DenyList>, uint64_t>> denied_;  // by index, with a count
-  int64_t denied_looked_ms_ = 0, told_ms_ = 0;
+  int64_t denied_looked_ms_ = 0, due_looked_ms_ = 0, told_ms_ = 0;                      // monotonic
   std::map<std::string, ListState> lists_;                           // of indexes whose lists are files
   std::map<std::string, std::vector<std::string>> lists_by_holder_;  // those that change with an index
-  bool complete_ = false;
+  bool complete_ = false;                                            // nothing is waiting to be written
+  bool told_ = false;                                                // somebody reads that it is not
 
   std::mutex mutex_;
   std::condition_variable wake_;
