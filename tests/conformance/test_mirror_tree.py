@@ -291,6 +291,22 @@ class TreeBehindNginx(unittest.TestCase):
         self.nginx.start()
         self.wait_for(lambda: self.ask("/all/simple/big-thing/")[0].status == 200 and not self.was_asked("/all/simple/big-thing/"))
 
+    def test_a_tree_that_cannot_be_written_is_off_until_it_can(self):
+        live, in_the_way = self.storage / "www" / "live", self.storage / "www" / "made"
+        in_the_way.mkdir()
+        try:
+            file = self.upload_wheel("unwritten", "1.0")
+            self.wait_for(lambda: not live.exists())
+            answer, data = self.ask("/team/simple/unwritten/", headers=headers_of(JSON, None))
+            self.assertEqual((answer.status, json.loads(data)["files"][0]["filename"]), (200, file))
+            self.assertTrue(self.was_asked("/team/simple/unwritten/"))
+            self.assertEqual(self.ask(self.path_of(file))[1], self.wheels[file])
+        finally:
+            in_the_way.rmdir()
+        self.wait_for(lambda: self.page_file("team", "unwritten").exists() and self.page_file("team", "big-thing").exists())
+        self.compare("/team/simple/unwritten/", headers_of(JSON, None))
+        self.assertFalse(self.was_asked("/team/simple/unwritten/"))
+
     def test_readers_beside_changes_see_whole_pages_that_are_not_old(self):
         project, rng = "busy", random.Random(7)
         states = [(0.0, 0.0, frozenset())]  # begun, done, what is listed since
