@@ -32,8 +32,11 @@ void BlobArrivals::bring(const Digest& digest, const BlobWatch& watch) {
       known->landing = landing.get_future().share();
     }
     flight = known;
-    std::lock_guard watches(flight->mutex);
+  }
+  {
+    std::lock_guard lock(flight->mutex);
     flight->watches.push_back(watch);
+    if (flight->done > 0 && watch.on_progress) watch.on_progress(flight->part, flight->done, flight->total);
   }
   if (!first) return flight->landing.get();
   try {
@@ -63,9 +66,16 @@ std::unique_ptr<PartFile> BlobArrivals::open_part(const Digest& digest) const {
 
 void BlobArrivals::tell_restart(Flight& flight) {
   std::lock_guard lock(flight.mutex);
+  flight.done = 0;
   for (const BlobWatch& watch : flight.watches) {
     if (watch.on_restart) watch.on_restart();
   }
+}
+
+// The part goes: who comes now waits for the landing.
+void BlobArrivals::end_progress(Flight& flight) {
+  std::lock_guard lock(flight.mutex);
+  flight.done = 0;
 }
 
 void BlobArrivals::fly(const std::shared_ptr<Flight>& flight, const Digest& digest,
@@ -86,11 +96,13 @@ void BlobArrivals::fly(const std::shared_ptr<Flight>& flight, const Digest& dige
                   "`dae mirror verify` takes it out and says who needs it");
     }
     const uint64_t size_bytes = size_of(part->path());
+    end_progress(*flight);
     cache_.adopt_part(part->path(), digest);
     on_bytes_(size_bytes);
   } catch (const Error& error) {
     // Those who look on may go on with bytes from elsewhere.
     if (error.kind() == ErrorKind::verification || error.kind() == ErrorKind::not_found) tell_restart(*flight);
+    end_progress(*flight);
     if (!is_worth_keeping(error) || size_of(part->path()) == 0) part->discard();
     throw;
   }
@@ -107,6 +119,9 @@ bool BlobArrivals::fetch(const std::shared_ptr<Flight>& flight, const Digest& di
     if (done < before) tell_restart(*flight);
     before = done;
     std::lock_guard lock(flight->mutex);
+    flight->part = part;
+    flight->done = done;
+    flight->total = total;
     for (const BlobWatch& watch : flight->watches) {
       if (watch.on_progress) watch.on_progress(part, done, total);
     }

@@ -28,6 +28,9 @@ class BlobArrivals {
   struct Flight {
     std::mutex mutex;
     std::vector<BlobWatch> watches;
+    // The last that was told, for who comes later; nothing is when `done` is 0.
+    Path part;
+    uint64_t done = 0, total = 0;
     std::shared_future<void> landing;
   };
   void fly(const std::shared_ptr<Flight>& flight, const Digest& digest,
@@ -35,6 +38,7 @@ class BlobArrivals {
   bool fetch(const std::shared_ptr<Flight>& flight, const Digest& digest, const Path& part,
              const std::shared_ptr<const std::atomic<bool>>& stop);
   static void tell_restart(Flight& flight);
+  static void end_progress(Flight& flight);
   std::unique_ptr<PartFile> open_part(const Digest& digest) const;
   void land(const Digest& digest);
 
