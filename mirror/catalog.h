@@ -21,7 +21,7 @@ namespace dae::mirror {
 class CatalogLog {
  public:
   virtual ~CatalogLog() = default;
-  // The right to write, held while the result lives. Throws Error refused or network.
+  // The right to write, held while the result lives. Throws Error network when it cannot be had in time.
   virtual std::shared_ptr<const void> take_turn() = 0;
   // Brings the copy to where the log is. Not within a transaction. True: something was new.
   virtual bool catch_up(Database& copy) = 0;

@@ -65,9 +65,15 @@ bool SharedCatalogLog::exists() {
 }
 
 std::shared_ptr<const void> SharedCatalogLog::take_turn() {
-  auto held = lease_.use(kPublishMs);
-  turn_ = held;
-  return held;
+  try {
+    auto held = lease_.use(kPublishMs);
+    turn_ = held;
+    return held;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::refused) throw;
+    throw Error(ErrorKind::network, "the right to write could not be had in time", options_.place, "try again")
+        .because(error.cause().empty() ? error.message() : error.cause());
+  }
 }
 
 bool SharedCatalogLog::read_head() {
@@ -115,7 +121,7 @@ void SharedCatalogLog::require_right(Database& copy) const {
           .because("theirs is `" + head_->lease + "`, held by " + head_->writer);
     }
   } else if (head_->fence > turn->fence()) {
-    throw Error(ErrorKind::refused, "another process has taken over the writing", options_.place)
+    throw Error(ErrorKind::network, "another process has taken over the writing", options_.place, "try again")
         .because(head_->writer);
   }
 }
@@ -294,7 +300,7 @@ void SharedCatalogLog::replace_head(CatalogHead next) {
   }
   if (!etag) {
     if (!head_is(next)) {
-      throw Error(ErrorKind::refused, "another process wrote to the storage at the same time", options_.place,
+      throw Error(ErrorKind::network, "another process wrote to the storage at the same time", options_.place,
                   "try again")
           .because(head_ ? head_->writer : "its head is gone");
     }
