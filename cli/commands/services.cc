@@ -48,7 +48,7 @@ int run_mirror(const Options& options, Context& context) {
   announce(options.ready_file, mirror->url());
   log_info("mirror listens", {{"url", mirror->url()}, {"storage", mirror::storage_text(config)}});
   wait_for_stop();
-  mirror->drain(10'000);
+  mirror->drain(config.serving.drain_ms);
   log_info("mirror stopped");
   return 0;
 }

@@ -36,6 +36,7 @@ void parse_serving_limits(Reader& limits, ServingConfig& config) {
   }
   config.header_timeout_ms = timeout_ms(limits, "header_timeout", config.header_timeout_ms);
   config.idle_timeout_ms = timeout_ms(limits, "idle_timeout", config.idle_timeout_ms);
+  config.drain_ms = timeout_ms(limits, "drain", config.drain_ms);
 }
 
 }  // namespace dae::mirror

@@ -49,7 +49,7 @@ ServerRequest request_of(const std::string& target, const std::string& agent = "
 TEST(ServingConfig, TakesLogReadOnlyAndLimits) {
   const ServingConfig config = parse(
                                    "access_log: /var/log/m.log\naccess_log_format: common\nread_only: true\n"
-                                   "limits: {connections: 100, header_timeout: 5s, idle_timeout: 2m}\n")
+                                   "limits: {connections: 100, header_timeout: 5s, idle_timeout: 2m, drain: 1m}\n")
                                    .serving;
   EXPECT_EQ(config.access_log, "/var/log/m.log");
   EXPECT_EQ(config.log_format, ServingConfig::LogFormat::common);
@@ -57,12 +57,13 @@ TEST(ServingConfig, TakesLogReadOnlyAndLimits) {
   EXPECT_EQ(config.connections, 100);
   EXPECT_EQ(config.header_timeout_ms, 5'000);
   EXPECT_EQ(config.idle_timeout_ms, 120'000);
+  EXPECT_EQ(config.drain_ms, 60'000);
   EXPECT_TRUE(parse("").serving.access_log.empty());
 }
 
 TEST(ServingConfig, RefusesWhatCannotBe) {
   for (const char* text : {"access_log: \"\"\n", "access_log_format: xml\n", "limits: {connections: 0}\n",
-                           "limits: {header_timeout: 0s}\n", "limits: {idle_timeout: 2h}\n"}) {
+                           "limits: {header_timeout: 0s}\n", "limits: {idle_timeout: 2h}\n", "limits: {drain: 0s}\n"}) {
     EXPECT_THROW(parse(text), Error) << text;
   }
 }
