@@ -14,9 +14,13 @@ constexpr size_t kAskedAtOnce = 32;
 constexpr uint64_t kInMemoryBytes = 8u << 20;
 constexpr int64_t kRightMs = 2000, kRemovalMs = 1000;
 
-std::string key_of(const Digest& digest) {
+std::string shard_of(const Digest& digest) {
   DAE_CHECK(!digest.empty());
-  return kBlobs + digest.hex().substr(0, 2) + "/" + digest.hex();
+  return kBlobs + digest.hex().substr(0, 2) + "/";
+}
+
+std::string key_of(const Digest& digest) {
+  return shard_of(digest) + digest.hex();
 }
 
 std::string quarantine_key(const Digest& digest) {
@@ -39,6 +43,7 @@ void ObjectBlobs::remember(const Digest& digest, uint64_t size_bytes) {
 }
 
 void ObjectBlobs::forget(const Digest& digest) {
+  listings_.forget(digest);
   std::lock_guard lock(mutex_);
   seen_.erase(digest.hex());
 }
@@ -71,13 +76,27 @@ bool ObjectBlobs::fetch(const Digest& digest, const ObjectStore::Fetch& fetch) {
 // A sweep decides by the time of the last change and removes a moment later: what is old enough for one is touched
 // under the lease that sweeps hold, and what is younger no sweep removes.
 std::optional<ObjectInfo> ObjectBlobs::touch(const Digest& digest) {
-  const auto object = objects_.head(key_of(digest));
-  if (!object) forget(digest);
+  const auto object = look(digest);
   if (!object || clock_.wall_ms() - object->modified_ms < touch_every_ms_) return object;
   const auto right = lease_.use();
-  if (objects_.touch(key_of(digest))) return object;
+  if (objects_.touch(key_of(digest))) {
+    note_put(digest, object->size_bytes);
+    return object;
+  }
   forget(digest);
   return std::nullopt;
+}
+
+std::optional<ObjectInfo> ObjectBlobs::look(const Digest& digest) {
+  ObjectListings::Answer listed = listings_.find(digest, shard_of(digest));
+  if (listed.is_known) return std::move(listed.object);
+  auto object = objects_.head(key_of(digest));
+  if (!object) forget(digest);
+  return object;
+}
+
+void ObjectBlobs::note_put(const Digest& digest, uint64_t size_bytes) {
+  listings_.put(digest, {key_of(digest), "", size_bytes, clock_.wall_ms()});
 }
 
 void ObjectBlobs::put(const Digest& digest, const Path& file, uint64_t size_bytes) {
@@ -86,6 +105,7 @@ void ObjectBlobs::put(const Digest& digest, const Path& file, uint64_t size_byte
     // A sweep that has looked at what is there must not remove what comes instead of it.
     const auto right = there ? lease_.use() : nullptr;
     objects_.put_files({{key_of(digest), file, digest}});
+    note_put(digest, size_bytes);
   }
   remember(digest, size_bytes);
 }
@@ -104,6 +124,9 @@ void ObjectBlobs::put_all(const std::map<Digest, Path>& files) {
     missing.push_back(all[i]);
   });
   if (!missing.empty()) objects_.put_files(missing);
+  for (const ObjectFile& one : missing) {
+    if (const auto info = file_info(one.file)) note_put(one.sha256, info->size_bytes);
+  }
 }
 
 std::shared_ptr<const HeldLease> ObjectBlobs::right_to_remove() {
