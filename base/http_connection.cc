@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
@@ -55,8 +56,7 @@ Connection::~Connection() {
 
 void Connection::start() {
   home_.connections.emplace(this, shared_from_this());
-  if (core_.draining) return close();
-  set_deadline(core_.options.header_timeout_ms);
+  set_deadline(core_.draining ? kFirstRequestMs : core_.options.header_timeout_ms);
   try {
     watch_.start();  // the first event says what is there already
   } catch (const Error& error) {
@@ -96,7 +96,7 @@ void Connection::begin_drain() {
 }
 
 bool Connection::is_idle() const {
-  return state_ == State::idle || (state_ == State::header && request_started_ms_ == 0);
+  return state_ == State::idle || is_fresh();
 }
 
 void Connection::abort() {
@@ -124,7 +124,9 @@ void Connection::read_some() {
   }
   reading_ = false;
   leave_work();
-  if (last_look && is_idle() && !work_) close();
+  if (!last_look || !is_idle() || work_) return;
+  if (!is_fresh()) return close();
+  deadline_ms_ = std::min(deadline_ms_, home_.loop.now_ms() + kFirstRequestMs);
 }
 
 void Connection::take_work() {

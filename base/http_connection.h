@@ -25,6 +25,8 @@ class Connection;
 
 // A client that was refused and sends nothing for so long is not waited for.
 inline constexpr int64_t kLingerIdleMs = 2'000;
+// Who has just connected when a drain begins has its first request on the way: to close at once would lose it.
+inline constexpr int64_t kFirstRequestMs = 200;
 
 // What all connections of a server share.
 struct ServerCore {
@@ -88,6 +90,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void take_work();
   void leave_work();
   bool is_idle() const;
+  bool is_fresh() const { return state_ == State::header && request_started_ms_ == 0; }  // was never asked anything
   void parse();
   void begin_header();
   bool on_header();

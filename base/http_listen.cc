@@ -1,6 +1,7 @@
 #include "base/http_listen.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/env.h"
 #include "base/error.h"
 
 namespace dae {
@@ -105,9 +107,45 @@ Listener listen_tcp(std::string host, uint16_t port) {
   return listener;
 }
 
+// sd_listen_fds(3): descriptors from 3 on, if they are meant for this process.
+bool has_passed_socket() {
+  if (env_var("LISTEN_PID") != std::to_string(getpid())) return false;
+  if (env_var("LISTEN_FDS") == "1") return true;
+  throw Error(ErrorKind::usage, "cannot listen", "LISTEN_FDS").because("one socket is wanted, not several");
+}
+
+Listener take_passed_socket() {
+  static constexpr int kFirstPassed = 3;
+  Listener listener;
+  SocketAddress address{};
+  socklen_t size = sizeof address;
+  int listens = 0, on = 1;
+  socklen_t flag = sizeof listens;
+  if (getsockopt(kFirstPassed, SOL_SOCKET, SO_ACCEPTCONN, &listens, &flag) != 0 || listens == 0) {
+    throw Error(ErrorKind::usage, "cannot listen", "LISTEN_FDS").because("descriptor 3 is no socket that listens");
+  }
+  listener.fd.reset(fcntl(kFirstPassed, F_DUPFD_CLOEXEC, 0));
+  if (!listener.fd.valid() || fcntl(listener.fd.get(), F_SETFL, O_NONBLOCK) != 0 ||
+      getsockname(listener.fd.get(), &address.any, &size) != 0) {
+    throw cannot_listen("LISTEN_FDS", errno);
+  }
+  close(kFirstPassed);
+  listener.url = "http://localhost";
+  if (address.any.sa_family == AF_UNIX) return listener;
+  setsockopt(listener.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  std::string name = peer_name(&address.any);
+  for (const auto& [every, reachable] : {std::pair("0.0.0.0:", "127.0.0.1:"), std::pair("[::]:", "[::1]:")}) {
+    if (name.starts_with(every)) name = reachable + name.substr(std::string_view(every).size());
+  }
+  listener.url = "http://" + name;
+  listener.port = ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+  return listener;
+}
+
 }  // namespace
 
 Listener listen_on(const ServerOptions& options) {
+  if (options.passed_socket && has_passed_socket()) return take_passed_socket();
   return options.unix_socket.empty() ? listen_tcp(options.address, options.port) : listen_unix(options.unix_socket);
 }
 

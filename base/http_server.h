@@ -90,8 +90,11 @@ struct ServerOptions {
   std::string address = "127.0.0.1";
   uint16_t port = 0;  // 0: the kernel chooses; ask port()
   Path unix_socket;   // instead of address:port
-  int loops = 0;      // 0: one per core
-  int workers = 16;   // long-polls hold one each: at least the number of waiting clients
+  // Instead of all these the socket that a supervisor listens on and hands over, when there is one (sd_listen_fds(3)):
+  // while one server ends and the next begins, connections wait in it.
+  bool passed_socket = false;
+  int loops = 0;     // 0: one per core
+  int workers = 16;  // long-polls hold one each: at least the number of waiting clients
   int max_connections = 4096;
   int64_t header_timeout_ms = 30'000;
   int64_t idle_timeout_ms = 60'000;

@@ -83,6 +83,7 @@ class RunningMirror final : public Mirror {
     options.idle_timeout_ms = config_.serving.idle_timeout_ms;
     options.address = config_.address;
     options.port = config_.port;
+    options.passed_socket = true;
     options.workers = kWorkers;
     options.server_name = "dae-mirror";
     // On the storage's own file system, so that a whole blob is taken over by rename.
