@@ -164,6 +164,8 @@ class TreeBehindNginx(unittest.TestCase):
 
     def test_every_client_gets_what_the_mirror_answers(self):
         projects = ("team/simple/big-thing", "team/simple/small", "all/simple/big-thing", "all/simple/demo", "pypi/simple/demo", "team/simple", "all/simple", "pypi/simple")
+        # A list is written some time after the last change of its index; until then the mirror is asked for it.
+        self.wait_for(lambda: all((self.storage / f"www/live/lists/{index}.json").exists() for index in ("team", "all", "pypi")))
         for name, (accept, encoding) in CLIENTS.items():
             for project in projects:
                 for method in ("GET", "HEAD"):

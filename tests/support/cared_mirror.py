@@ -13,6 +13,7 @@ from package_upstream import JSON, PackageUpstream
 from running_mirror import RunningMirror
 
 KILLS = 45
+NOTICED_SECONDS = 0.15  # what another process wrote a server notices within 100 ms
 PROJECTS = [f"part-{number:02}" for number in range(24)]
 
 
@@ -61,7 +62,9 @@ limits: {{upload: 4MiB}}
         self.addCleanup(self.mirror.stop)
 
     def run_mirror(self, *words, code=0):
-        return self.dae("mirror", *words, "-c", self.config, code=code)
+        done = self.dae("mirror", *words, "-c", self.config, code=code)
+        time.sleep(NOTICED_SECONDS)
+        return done
 
     def told(self, *words, code=0):
         return self.run_mirror(*words, "--json", code=code).json()
