@@ -44,7 +44,7 @@ class Catalog {
   }
   // One transaction. With a log, those that wait at the same time are published at once, each on some thread of theirs.
   void write(const std::function<void(Database&)>& body);
-  // Of what concerns this machine alone (kLocalTables): nobody else is told.
+  // Of what concerns this machine alone (machine_tables): nobody else is told.
   void write_local(const std::function<void(Database&)>& body);
   // Takes over what others wrote. True: there was something.
   bool follow();
@@ -83,8 +83,8 @@ class Catalog {
   std::vector<Waiting*> waiting_;
 };
 
-// Tables that every machine has for itself.
-bool is_local_table(std::string_view table);
+// Tables of what every machine knows for itself. `replica`, which says how far a copy is, is in none of the two.
+const std::vector<std::string>& machine_tables();
 const std::vector<std::string>& catalog_migrations();
 
 }  // namespace dae::mirror

@@ -124,7 +124,7 @@ class RunningMirror final : public Mirror {
         "# TYPE dae_mirror_catalog_sequence counter\ndae_mirror_catalog_sequence {}\n"
         "# HELP dae_mirror_catalog_looked_seconds since the shared catalog was last looked at\n"
         "# TYPE dae_mirror_catalog_looked_seconds gauge\ndae_mirror_catalog_looked_seconds {:.3f}\n",
-        state->sequence, static_cast<double>(state->behind_ms) / 1000);
+        state->sequence, static_cast<double>(state->looked_ago_ms) / 1000);
   }
 
   MirrorConfig config_;

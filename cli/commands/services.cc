@@ -15,7 +15,8 @@ namespace dae::cli {
 namespace {
 
 struct Options {
-  std::string config, storage, upstream, state, address, ready_file, mirror, control, node, group, root, python,
+  MirrorPlace place;
+  std::string upstream, state, address, ready_file, mirror, control, node, group, root, python,
       gateway_address = "127.0.0.1";
   int64_t port = 0, gateway_port = 0;
   bool stop_apps = false;
@@ -39,7 +40,7 @@ void wait_for_stop() {
 
 int run_mirror(const Options& options, Context& context) {
   StopSignal::install();
-  mirror::MirrorConfig config = MirrorPlace{options.config, options.storage}.read();
+  mirror::MirrorConfig config = options.place.read();
   if (!options.upstream.empty())
     for (auto& index : config.indexes) index.upstream = options.upstream;
   if (!options.address.empty()) config.address = options.address;
@@ -95,18 +96,17 @@ int run_agent_command(const Options& options, Context& context) {
 }  // namespace
 
 Command mirror_serve_command() {
-  return {
-      "mirror serve", "serve the package index and the artifact registry", "Services", [](CommandLine& line) -> Action {
-        auto options = std::make_shared<Options>();
-        options->port = -1;
-        line.option("-c,--config", options->config, "mirror.yaml");
-        line.option("--storage", options->storage, "folder for blobs and catalog, or s3://bucket/prefix?endpoint=…");
-        line.option("--upstream", options->upstream, "`pip` (what pip would use here) or a simple index (a URL)");
-        line.option("--address", options->address, "address to listen on");
-        line.option("--port", options->port, "port; 0 lets the kernel choose, default 8400");
-        line.option("--ready-file", options->ready_file, "written with process id and URL once it listens");
-        return [options](Context& context) { return run_mirror(*options, context); };
-      }};
+  return {"mirror serve", "serve the package index and the artifact registry", "Services",
+          [](CommandLine& line) -> Action {
+            auto options = std::make_shared<Options>();
+            options->port = -1;
+            options->place.options(line);
+            line.option("--upstream", options->upstream, "`pip` (what pip would use here) or a simple index (a URL)");
+            line.option("--address", options->address, "address to listen on");
+            line.option("--port", options->port, "port; 0 lets the kernel choose, default 8400");
+            line.option("--ready-file", options->ready_file, "written with process id and URL once it listens");
+            return [options](Context& context) { return run_mirror(*options, context); };
+          }};
 }
 
 Command control_serve_command() {

@@ -19,7 +19,6 @@ constexpr int kAsks = 5;
 constexpr int64_t kAskAgainMs = 200;
 // A lease that nobody has written under for so long is not in use any more.
 constexpr int64_t kLeaseForgottenMs = 10 * 60'000;
-constexpr const char* kKept[] = {"freshness", "uploads", "verify_mark"};
 
 int64_t schema_of(Database& db) {
   Statement version = db.prepare("PRAGMA user_version");
@@ -58,7 +57,7 @@ void set_position(Database& copy, int64_t sequence, const std::string& last, int
 }  // namespace
 
 SharedCatalogLog::SharedCatalogLog(ObjectStore& objects, SharedLease& lease, Clock& clock, CatalogLogOptions options)
-    : objects_(objects), lease_(lease), clock_(clock), options_(std::move(options)) {}
+    : objects_(objects), lease_(lease), clock_(clock), options_(std::move(options)), looked_ms_(clock.monotonic_ms()) {}
 
 bool SharedCatalogLog::exists() {
   return objects_.head(kHead).has_value();
@@ -233,11 +232,11 @@ void SharedCatalogLog::start_from_base(Database& copy) {
     }
   }
   { Database::open(file, catalog_migrations()); }  // an empty one, or one of an older version
-  for (const std::string table : kKept) {
+  for (const std::string& table : machine_tables()) {
     copy.execute("CREATE TEMP TABLE kept_" + table + " AS SELECT * FROM main." + table);
   }
   replace_database(copy, file);
-  for (const std::string table : kKept) {
+  for (const std::string& table : machine_tables()) {
     copy.execute("INSERT OR IGNORE INTO main." + table + " SELECT * FROM temp.kept_" + table);
     copy.execute("DROP TABLE temp.kept_" + table);
   }
@@ -319,7 +318,7 @@ CatalogBase SharedCatalogLog::upload_base(Database& connection) {
   CatalogBase base;
   {
     Database copied = Database::open(file, catalog_migrations());
-    for (const std::string table : kKept) copied.execute("DELETE FROM " + table);
+    for (const std::string& table : machine_tables()) copied.execute("DELETE FROM " + table);
     const Position at = position_of(copied);
     base.sequence = at.sequence;
     base.log_bytes = at.log_bytes;

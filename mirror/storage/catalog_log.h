@@ -44,7 +44,7 @@ class SharedCatalogLog final : public CatalogLog {
   uint64_t tidy(int64_t before_ms);
 
   int64_t sequence() const { return sequence_.load(); }    // of the copy
-  int64_t looked_ms() const { return looked_ms_.load(); }  // at the head, by the monotonic clock; 0: never
+  int64_t looked_ms() const { return looked_ms_.load(); }  // at the head, or when it began; monotonic
 
  private:
   struct Position;
@@ -69,7 +69,7 @@ class SharedCatalogLog final : public CatalogLog {
   std::string head_etag_;
   std::weak_ptr<const HeldLease> turn_;  // of the write at work
   int64_t known_under_ = 0;              // the fence under which nobody else can have replaced the head
-  std::atomic<int64_t> sequence_{0}, looked_ms_{0};
+  std::atomic<int64_t> sequence_{0}, looked_ms_;
   std::atomic<bool> base_due_{false};
 };
 

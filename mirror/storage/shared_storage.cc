@@ -55,7 +55,17 @@ class SharedStorage final : public Storage {
   Catalog& catalog() override { return catalog_; }
   BlobStore& blobs() override { return *blobs_; }
   void flush() override {}  // what counts is in the bucket
-  std::unique_ptr<HeldLease> exclude(const std::string&) override { return nullptr; }
+
+  std::unique_ptr<HeldLease> exclude(const std::string& work) override {
+    if (!parts_.lease_of) return nullptr;
+    try {
+      return parts_.lease_of(work)->acquire(0);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::refused) throw;
+      throw Error(ErrorKind::refused, "another process does this already: " + work, place_).because(error.cause());
+    }
+  }
+
   uint64_t tidy(int64_t before_ms) override { return log_.tidy(before_ms); }
 
   // From a connection of its own, so that writes go on; only the head is replaced in their turn.
@@ -67,8 +77,7 @@ class SharedStorage final : public Storage {
   }
 
   std::optional<StorageState> state() const override {
-    const int64_t looked_ms = log_.looked_ms();
-    return StorageState{log_.sequence(), looked_ms == 0 ? -1 : clock_.monotonic_ms() - looked_ms};
+    return StorageState{log_.sequence(), clock_.monotonic_ms() - log_.looked_ms()};
   }
 
  private:

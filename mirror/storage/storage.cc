@@ -1,7 +1,5 @@
 #include "mirror/storage/storage.h"
 
-#include <fmt/format.h>
-
 #include "base/error.h"
 
 namespace dae::mirror {
@@ -31,50 +29,22 @@ HttpClientOptions client_options() {
   return options;
 }
 
-// The client outlives what is made with it.
-class OnServers final : public Storage {
- public:
-  OnServers(const MirrorConfig& config, Clock& clock, const StorageOptions& options)
-      : place_(*config.shared),
-        clock_(clock),
-        client_(make_http_client(client_options())),
-        storage_(open_shared_storage(config, parts(config.storage), clock, options)) {}
-
-  Catalog& catalog() override { return storage_->catalog(); }
-  BlobStore& blobs() override { return storage_->blobs(); }
-  void flush() override { storage_->flush(); }
-  void maintain() override { storage_->maintain(); }
-  uint64_t tidy(int64_t before_ms) override { return storage_->tidy(before_ms); }
-  std::optional<StorageState> state() const override { return storage_->state(); }
-
-  std::unique_ptr<HeldLease> exclude(const std::string& work) override {
-    if (!place_.lease) return nullptr;
-    EtcdPlace own = *place_.lease;
+StorageParts parts_on_servers(const MirrorConfig& config, Clock& clock) {
+  const SharedPlace& place = *config.shared;
+  StorageParts parts;
+  parts.client = make_http_client(client_options());
+  parts.objects = open_s3(place.bucket, find_s3_credentials(), *parts.client, clock);
+  parts.lease_name = place.lease ? place.lease->text() : "";
+  parts.lease = place.lease ? make_etcd_lease(*place.lease, process_name(), *parts.client, clock)
+                            : make_file_lease(config.storage / "writer.lock");
+  if (!place.lease) return parts;
+  parts.lease_of = [base = *place.lease, &client = *parts.client, &clock](const std::string& work) {
+    EtcdPlace own = base;
     own.key += "/" + work;
-    try {
-      return make_etcd_lease(own, process_name(), *client_, clock_)->acquire(0);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::refused) throw;
-      throw Error(ErrorKind::refused, "another process does this already: " + work, place_.bucket.text())
-          .because(error.cause());
-    }
-  }
-
- private:
-  StorageParts parts(const Path& folder) {
-    StorageParts parts;
-    parts.objects = open_s3(place_.bucket, find_s3_credentials(), *client_, clock_);
-    parts.lease_name = place_.lease ? place_.lease->text() : "";
-    parts.lease = place_.lease ? make_etcd_lease(*place_.lease, process_name(), *client_, clock_)
-                               : make_file_lease(folder / "writer.lock");
-    return parts;
-  }
-
-  const SharedPlace place_;
-  Clock& clock_;
-  const std::unique_ptr<Transport> client_;
-  const std::unique_ptr<Storage> storage_;
-};
+    return make_etcd_lease(own, process_name(), client, clock);
+  };
+  return parts;
+}
 
 }  // namespace
 
@@ -85,7 +55,7 @@ std::string storage_text(const MirrorConfig& config) {
 std::unique_ptr<Storage> open_storage(const MirrorConfig& config, Clock& clock, const StorageOptions& options) {
   if (config.shared) {
     make_dirs(config.storage);
-    return std::make_unique<OnServers>(config, clock, options);
+    return open_shared_storage(config, parts_on_servers(config, clock), clock, options);
   }
   if (!options.create && !exists(config.storage / "catalog.db")) {
     throw Error(ErrorKind::not_found, "there is no mirror", config.storage.string(),

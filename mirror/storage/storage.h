@@ -1,6 +1,7 @@
 #pragma once
 // Where a mirror keeps what it knows and has: a folder of this machine, or a bucket that several machines share, with
 // the folder as its cache (mirror.yaml `storage`, `cache`, `lease`). Everything that works on a mirror opens one.
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,7 +32,7 @@ struct StorageOptions {
 // How far a server's copy of a shared catalog is.
 struct StorageState {
   int64_t sequence = 0;
-  int64_t behind_ms = 0;  // since the head was last looked at
+  int64_t looked_ago_ms = 0;  // at the head; before the first look: since the start
 };
 
 class Storage {
@@ -52,11 +53,13 @@ std::unique_ptr<Storage> open_storage(const MirrorConfig& config, Clock& clock, 
 std::string storage_text(const MirrorConfig& config);  // as configured, for people
 std::string process_name();                            // host and process, for people
 
-// The parts of a shared storage, for tests with other objects than a server's.
+// What a shared storage stands on.
 struct StorageParts {
+  std::unique_ptr<Transport> client;  // outlives the others
   std::unique_ptr<ObjectStore> objects;
   std::unique_ptr<Lease> lease;
   std::string lease_name;
+  std::function<std::unique_ptr<Lease>(const std::string& work)> lease_of;  // empty: one machine
 };
 std::unique_ptr<Storage> open_shared_storage(const MirrorConfig& config, StorageParts parts, Clock& clock,
                                              const StorageOptions& options);
